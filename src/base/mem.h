@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small allocations: never NULL, the process aborts instead (C allocators on Linux overcommit; a
+ * failed 100-byte malloc has no useful answer). Sizes that a client chooses go through
+ * mem_try_alloc, which can fail. Free with free(). Any thread. */
+#ifndef KEFU_MEM_H
+#define KEFU_MEM_H
+
+#include <stddef.h>
+
+void *mem_alloc(size_t bytes) __attribute__((malloc, returns_nonnull));
+void *mem_zalloc(size_t bytes) __attribute__((malloc, returns_nonnull));
+void *mem_realloc(void *ptr, size_t bytes) __attribute__((returns_nonnull));
+char *mem_strndup(const char *ptr, size_t len) __attribute__((malloc, returns_nonnull));
+/* NULL when bytes > bytes_max or memory is out. */
+void *mem_try_alloc(size_t bytes, size_t bytes_max) __attribute__((malloc));
+
+#endif

@@ -1,0 +1,1 @@
+unit(base LAYER base DEPS LIBS Threads::Threads)
