@@ -1,0 +1,1 @@
+unit(store LAYER port DEPS base)
