@@ -1,0 +1,1 @@
+unit(config LAYER server DEPS base LIBS PkgConfig::YAML)
