@@ -1,0 +1,1 @@
+unit(auth LAYER app DEPS base LIBS PkgConfig::SODIUM)
