@@ -1,0 +1,1 @@
+unit(bot LAYER app DEPS base text)
