@@ -52,17 +52,39 @@ static size_t ascii_run(const char *ptr, size_t len)
     return at;
 }
 
+/* Three-byte characters without a range of their own: nearly all of Chinese. Stops before anything
+ * else, wrong or right. */
+static size_t wide_run(const char *ptr, size_t len)
+{
+    size_t at = 0;
+
+    while (len - at >= 3) {
+        unsigned char lead = (unsigned char)ptr[at];
+
+        if ((lead & 0xF0) != 0xE0 || lead == 0xE0 || lead == 0xED ||
+            !is_continuation(ptr[at + 1]) || !is_continuation(ptr[at + 2]))
+            break;
+        at += 3;
+    }
+    return at;
+}
+
 bool utf8_feed(struct utf8_state *state, struct slice piece)
 {
     size_t at = 0;
 
     while (at < piece.len) {
         unsigned char c;
+        size_t wide;
 
         if (state->need == 0) {
             at += ascii_run(piece.ptr + at, piece.len - at);
             if (at == piece.len)
                 break;
+            wide = wide_run(piece.ptr + at, piece.len - at);
+            at += wide;
+            if (wide > 0)
+                continue;
             if (!utf8_lead(state, (unsigned char)piece.ptr[at++]))
                 return false;
             continue;
