@@ -13,11 +13,11 @@ static void values_are_those_of_another_siphash_1_3(void **state)
         const char *text;
         uint64_t hash;
     } cases[] = {
-        {"a",                                                             0x407448D2B89B1813U},
-        { "abcdefg",                                                      0x6DB12AAE9070F506U},
-        { "abcdefgh",                                                     0x3F7B849C0B8E35EAU},
-        { "abcdefghi",                                                    0xF89B34A3D11EB6E5U},
-        { "\xE4\xBD\xA0\xE5\xA5\xBD\xEF\xBC\x8C\xE5\xAE\xA2\xE6\x9C\x8D", 0xC5D3CA869A783205U},
+        { "a", 0x407448D2B89B1813U },
+        { "abcdefg", 0x6DB12AAE9070F506U },
+        { "abcdefgh", 0x3F7B849C0B8E35EAU },
+        { "abcdefghi", 0xF89B34A3D11EB6E5U },
+        { "\xE4\xBD\xA0\xE5\xA5\xBD\xEF\xBC\x8C\xE5\xAE\xA2\xE6\x9C\x8D", 0xC5D3CA869A783205U },
     };
     unsigned char bytes[63];
 

@@ -50,9 +50,7 @@ static void fifth_wrong_password_locks_for_a_growing_time(void **state)
 
 static void visitor_token_survives_only_unchanged(void **state)
 {
-    struct auth_key key = {
-        {1, 2, 3}
-    };
+    struct auth_key key = { { 1, 2, 3 } };
     struct auth_key other = { { 9 } };
     struct auth_visitor in = { 0x1122334455667788u, 42, 1700000000, 0 };
     struct auth_visitor out;

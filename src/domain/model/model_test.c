@@ -100,12 +100,10 @@ static struct conv_life life_in(enum conv_state want)
 static void every_move_is_what_the_table_says(void **state)
 {
     static const char legal[CONV_STATE_COUNT][CONV_STATE_COUNT] = {
-  /* to:           -  new bot que age clo */
-        [CONV_NEW] = {0,  0, 1, 1, 1, 1},
-          [CONV_BOT] = { 0, 0, 0, 1, 1, 1},
-        [CONV_QUEUED] = { 0, 0, 1, 0, 1, 1},
-          [CONV_AGENT] = { 0, 0, 1, 1, 1, 1},
-        [CONV_CLOSED] = { 0, 0, 1, 1, 1, 0},
+        /* to:           -  new bot que age clo */
+        [CONV_NEW] = { 0, 0, 1, 1, 1, 1 },    [CONV_BOT] = { 0, 0, 0, 1, 1, 1 },
+        [CONV_QUEUED] = { 0, 0, 1, 0, 1, 1 }, [CONV_AGENT] = { 0, 0, 1, 1, 1, 1 },
+        [CONV_CLOSED] = { 0, 0, 1, 1, 1, 0 },
     };
 
     (void)state;

@@ -26,35 +26,32 @@ static const struct {
     const char *name;
     uint64_t bits;
 } roles[ROLE_COUNT] = {
-    [ROLE_NONE] = {"",            P(PUBLIC)           },
-      [ROLE_VISITOR] = { "visitor",    P(PUBLIC) | P(VISIT)},
-    [ROLE_AGENT] = { "agent",      AGENT_BITS          },
-      [ROLE_SUPERVISOR] = { "supervisor", SUPERVISOR_BITS     },
-    [ROLE_ADMIN] = { "admin",      ADMIN_BITS          },
-      [ROLE_OWNER] = { "owner",      OWNER_BITS          },
+    [ROLE_NONE] = { "", P(PUBLIC) },        [ROLE_VISITOR] = { "visitor", P(PUBLIC) | P(VISIT) },
+    [ROLE_AGENT] = { "agent", AGENT_BITS }, [ROLE_SUPERVISOR] = { "supervisor", SUPERVISOR_BITS },
+    [ROLE_ADMIN] = { "admin", ADMIN_BITS }, [ROLE_OWNER] = { "owner", OWNER_BITS },
 };
 
 static const struct {
     const char *name;
     uint64_t bits;
 } scopes[] = {
-    {"conversations:read",   P(CONV_READ) | P(SEARCH)                               },
+    { "conversations:read", P(CONV_READ) | P(SEARCH) },
     { "conversations:write", P(CONV_READ) | P(CONV_REPLY) | P(CONV_REPLY_ANY) | P(CONV_TAKE) |
                                  P(CONV_ASSIGN) | P(CONV_TRANSFER) | P(CONV_CLOSE) |
-                                 P(CONV_CLOSE_ANY)      },
-    { "visitors:read",       P(VISITOR_READ)                                        },
-    { "visitors:write",      P(VISITOR_READ) | P(VISITOR_WRITE)                     },
-    { "knowledge:read",      P(FAQ_READ) | P(RULE_READ) | P(CANNED_READ)            },
-    { "knowledge:write",     P(FAQ_READ) | P(RULE_READ) | P(CANNED_READ) | P(FAQ_WRITE) |
-                             P(RULE_WRITE) | P(CANNED_WRITE)},
-    { "sites:read",          P(SITE_READ)                                           },
-    { "sites:write",         P(SITE_READ) | P(SITE_WRITE)                           },
-    { "agents:read",         P(AGENT_READ)                                          },
-    { "agents:write",        P(AGENT_READ) | P(AGENT_WRITE)                         },
-    { "settings:read",       P(SETTING_READ)                                        },
-    { "settings:write",      P(SETTING_READ) | P(SETTING_WRITE)                     },
-    { "audit:read",          P(AUDIT_READ)                                          },
-    { "reports:read",        P(REPORT_READ)                                         },
+                                 P(CONV_CLOSE_ANY) },
+    { "visitors:read", P(VISITOR_READ) },
+    { "visitors:write", P(VISITOR_READ) | P(VISITOR_WRITE) },
+    { "knowledge:read", P(FAQ_READ) | P(RULE_READ) | P(CANNED_READ) },
+    { "knowledge:write", P(FAQ_READ) | P(RULE_READ) | P(CANNED_READ) | P(FAQ_WRITE) |
+                             P(RULE_WRITE) | P(CANNED_WRITE) },
+    { "sites:read", P(SITE_READ) },
+    { "sites:write", P(SITE_READ) | P(SITE_WRITE) },
+    { "agents:read", P(AGENT_READ) },
+    { "agents:write", P(AGENT_READ) | P(AGENT_WRITE) },
+    { "settings:read", P(SETTING_READ) },
+    { "settings:write", P(SETTING_READ) | P(SETTING_WRITE) },
+    { "audit:read", P(AUDIT_READ) },
+    { "reports:read", P(REPORT_READ) },
 };
 
 static const char *const permission_names[PERM_COUNT] = {

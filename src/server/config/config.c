@@ -31,35 +31,35 @@ struct config_row {
 };
 
 static const struct config_row rows[CONFIG_KEY_COUNT] = {
-    [CONFIG_DATA] = {"data",                     CONFIG_TYPE_TEXT,   "data",    0,      NULL,                    "data folder"         },
-    [CONFIG_LISTEN] = { "listen",                  CONFIG_TYPE_TEXT,   "0.0.0.0", 0,      NULL,                    "address to listen on"},
-    [CONFIG_PORT] = { "port",                    CONFIG_TYPE_NUMBER, "8080",    65535,  NULL,                    "port; 0 picks one"   },
-    [CONFIG_SHARDS] = { "shards",                  CONFIG_TYPE_NUMBER, "0",       256,    NULL,                    "0: one per core"     },
-    [CONFIG_WORKERS] = { "workers",                 CONFIG_TYPE_NUMBER, "4",       64,     NULL,
-                     "threads for requests that block"                                                                                 },
-    [CONFIG_STORE] = { "store",                   CONFIG_TYPE_CHOICE, "sqlite",  0,      "sqlite memory",
-                     "sqlite, or memory (keeps nothing)"                                                                               },
-    [CONFIG_DEMO] = { "demo",                    CONFIG_TYPE_FLAG,   "false",   0,      NULL,
-                     "fill an empty workspace with a demo shop"                                                                        },
-    [CONFIG_DEMO_DIR] = { "demo_dir",                CONFIG_TYPE_TEXT,   "",        0,      NULL,
-                     "folder of the demo's content; empty: the installed one"                                                          },
-    [CONFIG_PUBLIC_URL] = { "public_url",              CONFIG_TYPE_TEXT,   "",        0,      NULL,
-                     "address that people use, when a proxy stands in front"                                                           },
-    [CONFIG_REQUIRE_TLS] = { "require_tls",             CONFIG_TYPE_FLAG,   "false",   0,      NULL,
-                     "refuse log-in over plain http"                                                                                   },
-    [CONFIG_TRUSTED_PROXIES] = { "trusted_proxies",         CONFIG_TYPE_TEXT,   "",        0,      NULL,
-                     "addresses whose X-Forwarded-For and -Proto count"                                                                },
-    [CONFIG_LOG_LEVEL] = { "log_level",               CONFIG_TYPE_CHOICE, "info",    0,      "error warn info debug",
-                     "error, warn, info or debug"                                                                                      },
-    [CONFIG_LOG_FORMAT] = { "log_format",              CONFIG_TYPE_CHOICE, "logfmt",  0,      "logfmt json",
-                     "logfmt or json"                                                                                                  },
-    [CONFIG_LIMIT_VISITOR_RATE] = { "limit_visitor_rate",      CONFIG_TYPE_NUMBER, "5",       100000, NULL,
-                     "messages per second of one visitor; 0: off"                                                                      },
-    [CONFIG_LIMIT_IP_RATE] = { "limit_ip_rate",           CONFIG_TYPE_NUMBER, "50",      100000, NULL,
-                     "requests per second of one address; 0: off"                                                                      },
+    [CONFIG_DATA] = { "data", CONFIG_TYPE_TEXT, "data", 0, NULL, "data folder" },
+    [CONFIG_LISTEN] = { "listen", CONFIG_TYPE_TEXT, "0.0.0.0", 0, NULL, "address to listen on" },
+    [CONFIG_PORT] = { "port", CONFIG_TYPE_NUMBER, "8080", 65535, NULL, "port; 0 picks one" },
+    [CONFIG_SHARDS] = { "shards", CONFIG_TYPE_NUMBER, "0", 256, NULL, "0: one per core" },
+    [CONFIG_WORKERS] = { "workers", CONFIG_TYPE_NUMBER, "4", 64, NULL,
+                         "threads for requests that block" },
+    [CONFIG_STORE] = { "store", CONFIG_TYPE_CHOICE, "sqlite", 0, "sqlite memory",
+                       "sqlite, or memory (keeps nothing)" },
+    [CONFIG_DEMO] = { "demo", CONFIG_TYPE_FLAG, "false", 0, NULL,
+                      "fill an empty workspace with a demo shop" },
+    [CONFIG_DEMO_DIR] = { "demo_dir", CONFIG_TYPE_TEXT, "", 0, NULL,
+                          "folder of the demo's content; empty: the installed one" },
+    [CONFIG_PUBLIC_URL] = { "public_url", CONFIG_TYPE_TEXT, "", 0, NULL,
+                            "address that people use, when a proxy stands in front" },
+    [CONFIG_REQUIRE_TLS] = { "require_tls", CONFIG_TYPE_FLAG, "false", 0, NULL,
+                             "refuse log-in over plain http" },
+    [CONFIG_TRUSTED_PROXIES] = { "trusted_proxies", CONFIG_TYPE_TEXT, "", 0, NULL,
+                                 "addresses whose X-Forwarded-For and -Proto count" },
+    [CONFIG_LOG_LEVEL] = { "log_level", CONFIG_TYPE_CHOICE, "info", 0, "error warn info debug",
+                           "error, warn, info or debug" },
+    [CONFIG_LOG_FORMAT] = { "log_format", CONFIG_TYPE_CHOICE, "logfmt", 0, "logfmt json",
+                            "logfmt or json" },
+    [CONFIG_LIMIT_VISITOR_RATE] = { "limit_visitor_rate", CONFIG_TYPE_NUMBER, "5", 100000, NULL,
+                                    "messages per second of one visitor; 0: off" },
+    [CONFIG_LIMIT_IP_RATE] = { "limit_ip_rate", CONFIG_TYPE_NUMBER, "50", 100000, NULL,
+                               "requests per second of one address; 0: off" },
     [CONFIG_LIMIT_NEW_CONVERSATIONS] = { "limit_new_conversations", CONFIG_TYPE_NUMBER, "10",
-                     1000000,                                                           NULL,
-                     "new conversations per hour of one visitor; 0: off"                                                               },
+                                         1000000, NULL,
+                                         "new conversations per hour of one visitor; 0: off" },
 };
 
 static const char *const source_names[] = {
@@ -143,7 +143,7 @@ static enum err_code config_set(struct config *config, enum config_key key, cons
     case CONFIG_TYPE_TEXT:
         break;
     }
-    strcpy(value->text, text);
+    snprintf(value->text, sizeof(value->text), "%s", text);
     value->number = number;
     value->source = source;
     return ERR_OK;

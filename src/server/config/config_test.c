@@ -49,16 +49,16 @@ static void file_mistakes_name_their_place(void **state)
         const char *text;
         const char *expect;
     } cases[] = {
-        {"port: 99999\n",       "line 1, column 7: port: not a number from 0 to 65535"},
-        { "port: 1\nprot: 2\n", "line 2, column 1: unknown setting"                   },
-        { "port: 1\nport: 2\n", "line 2, column 1: setting given twice"               },
-        { "port: [1]\n",        "line 1, column 7: lists and aliases are not allowed" },
-        { "data:\n  x: 1\n",    "line 2, column 3: nested settings are not allowed"   },
-        { "data: &a x\n",       "line 1, column 7: anchors and tags are not allowed"  },
-        { "demo: yes\n",        "line 1, column 7: demo: neither true nor false"      },
-        { "store: lite\n",      "line 1, column 8: store: not one of: sqlite memory"  },
-        { "hello\n",            "line 1, column 1: expected `name: value` lines"      },
-        { "a: b: c\n",          "line 1"                                              },
+        { "port: 99999\n", "line 1, column 7: port: not a number from 0 to 65535" },
+        { "port: 1\nprot: 2\n", "line 2, column 1: unknown setting" },
+        { "port: 1\nport: 2\n", "line 2, column 1: setting given twice" },
+        { "port: [1]\n", "line 1, column 7: lists and aliases are not allowed" },
+        { "data:\n  x: 1\n", "line 2, column 3: nested settings are not allowed" },
+        { "data: &a x\n", "line 1, column 7: anchors and tags are not allowed" },
+        { "demo: yes\n", "line 1, column 7: demo: neither true nor false" },
+        { "store: lite\n", "line 1, column 8: store: not one of: sqlite memory" },
+        { "hello\n", "line 1, column 1: expected `name: value` lines" },
+        { "a: b: c\n", "line 1" },
     };
     struct config config;
 
