@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "bot.h"
 #include "clock.h"
 #include "err.h"
 #include "id.h"
@@ -181,14 +182,13 @@ struct chat_receiver {
 /* ---- the store, as chat sees it -------------------------------------------------------------- */
 
 enum chat_query_kind {
-    CHAT_QUERY_CONV,      /* conv -> found, header, window, window_count, read marks */
+    CHAT_QUERY_CONV,      /* conv -> found, header, window, read marks */
     CHAT_QUERY_CLIENT_ID, /* conv, client_id, overlay -> found, seq, created_at, client_hash */
-    CHAT_QUERY_START,     /* visitor, client_id -> found, conv, seq, created_at, client_hash */
-    CHAT_QUERY_VISITOR, /* visitor, site -> found (is stored), headers: newest first, at most limit
-                         */
-    CHAT_QUERY_THREAD,  /* conv, from..to, limit, newest_first, overlay -> events in seq order */
-    CHAT_QUERY_DUE,     /* due_before -> due_convs, due_times */
-    CHAT_QUERY_OPEN,    /* workspace (0: all) -> headers of conversations queued or with an agent */
+    CHAT_QUERY_START,     /* visitor, site, client_id -> conv (begun so), open_conv, visitor_msg */
+    CHAT_QUERY_VISITOR,   /* visitor, limit -> visitor_msg, headers newest first */
+    CHAT_QUERY_THREAD,    /* conv, from..to, limit, newest_first, overlay -> events, more */
+    CHAT_QUERY_DUE,       /* due_before -> due_convs, due_times */
+    CHAT_QUERY_OPEN,      /* -> headers of conversations queued or with an agent */
 };
 
 /* A read that may block: chat makes it, a worker fills in the out part (strings in its arena), and
@@ -212,6 +212,8 @@ struct chat_query {
     uint32_t seq;
     int64_t created_at;
     uint64_t client_hash;
+    struct conv_id open_conv;       /* the visitor's, of this site; 0: none */
+    Kefu__V1__Visitor *visitor_msg; /* NULL: not stored */
     Kefu__V1__Header *header;
     Kefu__V1__Header **headers;
     unsigned header_count;
@@ -249,34 +251,6 @@ struct chat_store_ops {
     /* After a failed completion, once every turn in flight has come back: store_shard_resume. */
     void (*resume)(void *ctx);
     void *ctx;
-};
-
-/* ---- the bot, as chat sees it ---------------------------------------------------------------- */
-
-struct chat_question {
-    struct workspace_id workspace;
-    struct site_id site;
-    struct conv_id conv;
-    struct slice text;
-    struct slice locale;
-    uint32_t clarify_rounds;
-};
-
-enum { CHAT_ANSWERS_MAX = 8 };
-
-/* Everything in the arena that was handed in. */
-struct chat_answer {
-    struct {
-        char *text;
-        char *rung;
-        Kefu__V1__QuickReply **quick_replies;
-        unsigned quick_reply_count;
-    } messages[CHAT_ANSWERS_MAX];
-    unsigned message_count;
-    bool handoff;
-    const char *handoff_reason; /* stable code */
-    uint32_t clarify_rounds;    /* new value */
-    Kefu__V1__Trace *trace;     /* of the answer, or NULL; chat fills in conv and seqs */
 };
 
 /* ---- the desk, as chat sees it --------------------------------------------------------------- */
@@ -321,9 +295,10 @@ struct chat_ops {
      * the next call. */
     bool (*agent_name)(void *ctx, struct workspace_id workspace, struct agent_id agent,
                        struct slice *name);
-    /* Pure and quick. False: no bot here (then a person is asked for). */
-    bool (*answer)(void *ctx, const struct chat_question *question, struct arena *arena,
-                   struct chat_answer *out);
+    /* Pure and quick: bot_answer on the workspace's snapshot. False: no bot here (then a person is
+     * asked for). */
+    bool (*answer)(void *ctx, struct workspace_id workspace, const struct bot_question *question,
+                   struct arena *arena, struct bot_reply *out);
     /* The first turn of a batch was decided: call chat_flush at the end of this loop turn. */
     void (*want_flush)(void *ctx);
     void *ctx;
