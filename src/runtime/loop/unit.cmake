@@ -1,0 +1,1 @@
+unit(loop LAYER runtime DEPS base LIBS PkgConfig::UV)

@@ -1,0 +1,1 @@
+unit(shard LAYER runtime DEPS base loop LIBS PkgConfig::UV Threads::Threads)
