@@ -1,0 +1,1 @@
+unit(rules LAYER domain DEPS base text)

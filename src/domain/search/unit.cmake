@@ -1,0 +1,1 @@
+unit(search LAYER domain DEPS base text LIBS m)
