@@ -46,10 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice in = slice_make(data, size);
     struct slice any[WORDS_MAX];
     struct slice none[WORDS_MAX];
-    struct rules_rule rules[2] = {
-        {.id = 1       },
-        { .id = 2, .priority = 1 }
-    };
+    struct rules_rule rules[2] = { { .id = 1 }, { .id = 2, .priority = 1 } };
     struct rules_set *set = NULL;
     struct rules_hit hits[2];
     struct slice norm;

@@ -81,10 +81,10 @@ static void hits_come_by_priority_then_id_and_say_where(void **state)
     const struct slice a[] = { W("运费") };
     const struct slice b[] = { W("费") };
     const struct rules_rule rules[] = {
-        {.id = 9,         .any = a,       .any_count = 1},
-        {        .id = 5,       .any = b, .any_count = 1             },
-        {  .id = 7, .any = b,  .any_count = 1,              .priority = 3 },
-        { .id = 1, .any = b, .any_count = 1,              .priority = -1 },
+        { .id = 9, .any = a, .any_count = 1 },
+        { .id = 5, .any = b, .any_count = 1 },
+        { .id = 7, .any = b, .any_count = 1, .priority = 3 },
+        { .id = 1, .any = b, .any_count = 1, .priority = -1 },
     };
     struct rules_set *set = compile(rules, 4);
     struct rules_hit hits[4];
@@ -106,7 +106,7 @@ static void a_rule_of_another_language_does_not_hold(void **state)
 {
     const struct slice any[] = { W("ok") };
     const struct rules_rule rules[] = {
-        {.id = 1, .any = any, .any_count = 1, .locale = RULES_EN}
+        { .id = 1, .any = any, .any_count = 1, .locale = RULES_EN }
     };
     struct rules_set *set = compile(rules, 1);
     struct rules_hit hit;
@@ -121,13 +121,8 @@ static void bad_rules_are_named(void **state)
 {
     static char huge[400];
     const struct slice words[] = { W("ok"), W(" \t") };
-    const struct slice long_word[] = {
-        {huge, sizeof(huge)}
-    };
-    struct rules_rule rules[] = {
-        {.id = 1,         .any = words, .any_count = 1 },
-        { .id = 2}
-    };
+    const struct slice long_word[] = { { huge, sizeof(huge) } };
+    struct rules_rule rules[] = { { .id = 1, .any = words, .any_count = 1 }, { .id = 2 } };
     struct rules_set *set = NULL;
     struct err err = { 0 };
 

@@ -47,9 +47,7 @@ static void fixture_drop(struct fixture *f)
 
 static struct search_hit top(struct fixture *f, const char *query)
 {
-    struct search_hit hits[3] = {
-        {99, 99, 0}
-    };
+    struct search_hit hits[3] = { { 99, 99, 0 } };
 
     (void)search_query(f->index, f->scratch, f->stemmer, slice_of(query), hits, 3);
     return hits[0];

@@ -108,7 +108,7 @@ static enum err_code unix_bind(const char *path, int *out, struct err *err)
     if (strlen(path) >= sizeof(addr.sun_path))
         return err_set(err, ERR_INVALID, "socket path longer than %zu bytes",
                        sizeof(addr.sun_path) - 1);
-    strcpy(addr.sun_path, path);
+    memcpy(addr.sun_path, path, strlen(path) + 1);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return err_set(err, ERR_IO, "socket: %s", strerror(errno));

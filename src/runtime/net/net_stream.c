@@ -374,7 +374,7 @@ static socklen_t address_parse(const char *address, uint16_t port, struct sockad
         if (strlen(address) >= sizeof(local->sun_path))
             return 0;
         local->sun_family = AF_UNIX;
-        strcpy(local->sun_path, address);
+        memcpy(local->sun_path, address, strlen(address) + 1);
         return sizeof(*local);
     }
     if (uv_ip4_addr(address, port, (struct sockaddr_in *)out) == 0)
