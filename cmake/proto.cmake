@@ -1,10 +1,12 @@
 # From proto/kefu/v1/*.proto to C: build/<preset>/proto/kefu/v1/*.pb-c.{c,h} by protobuf-c, to be
-# included as "kefu/v1/frame.pb-c.h" by units that list `schema` in their DEPS.
+# included as "kefu/v1/frame.pb-c.h" by units that list `schema` in their DEPS, and the tables of the
+# JSON codec by tools/protogen.
 #
 # Sets KEFU_PROTO_DIR (the include path) and KEFU_PROTO_SOURCES.
 
 find_program(PROTOC protoc REQUIRED)
 find_program(PROTOC_GEN_C protoc-gen-c REQUIRED)
+find_program(PYTHON3 python3 REQUIRED)
 
 set(KEFU_PROTO_DIR ${CMAKE_BINARY_DIR}/proto)
 set(KEFU_PROTO_SOURCES "")
@@ -30,5 +32,18 @@ add_custom_command(
     DEPENDS ${proto_inputs}
     COMMENT "proto: C"
     VERBATIM)
+set(proto_set ${KEFU_PROTO_DIR}/schema.bin)
+set(proto_tables ${KEFU_PROTO_DIR}/schema_tables.c)
+file(GLOB protogen_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tools/protogen/*.py)
+add_custom_command(
+    OUTPUT ${proto_set} ${proto_tables}
+    COMMAND ${PROTOC} -I ${CMAKE_SOURCE_DIR}/proto -I /usr/include --include_imports
+        --include_source_info --descriptor_set_out=${proto_set} ${proto_files}
+    COMMAND ${CMAKE_COMMAND} -E env PYTHONDONTWRITEBYTECODE=1
+        ${PYTHON3} ${CMAKE_SOURCE_DIR}/tools/protogen/protogen.py ${proto_set} --tables ${proto_tables}
+    DEPENDS ${proto_inputs} ${protogen_files}
+    COMMENT "proto: tables"
+    VERBATIM)
+list(APPEND KEFU_PROTO_SOURCES ${proto_tables})
 # Generated code follows its own rules; -w last wins over the warnings of the unit.
 set_source_files_properties(${KEFU_PROTO_SOURCES} PROPERTIES COMPILE_OPTIONS -w)

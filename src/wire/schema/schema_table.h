@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shape of the tables that tools/protogen writes, one per message, beside protobuf-c's
+ * descriptors. They are constant data made at build time: nothing to initialise, nothing shared to
+ * lock, and a field's name is found with one multiplication and one comparison. */
+#ifndef KEFU_SCHEMA_TABLE_H
+#define KEFU_SCHEMA_TABLE_H
+
+#include <protobuf-c/protobuf-c.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "slice.h"
+
+enum schema_kind {
+    SCHEMA_I32,
+    SCHEMA_U32,
+    SCHEMA_I64,
+    SCHEMA_U64,
+    SCHEMA_BOOL,
+    SCHEMA_DOUBLE,
+    SCHEMA_ENUM,
+    SCHEMA_TEXT,
+    SCHEMA_BYTES,
+    SCHEMA_TIMESTAMP,
+    SCHEMA_MESSAGE,
+    SCHEMA_MAP, /* map<string,string>: repeated entries with key and value */
+};
+
+struct schema_message;
+
+struct schema_field {
+    const char *key; /* as it is written: "\"clientId\":" */
+    uint8_t key_len;
+    uint8_t kind;                     /* enum schema_kind */
+    const struct schema_message *sub; /* TIMESTAMP, MESSAGE, MAP */
+};
+
+struct schema_name {
+    const char *text;
+    uint8_t len;
+    uint8_t field;
+};
+
+struct schema_message {
+    const ProtobufCMessageDescriptor *desc;
+    const struct schema_field *fields; /* in the order of desc->fields */
+    const struct schema_name *names;   /* both spellings of every field */
+    const uint8_t *slots;              /* perfect hash: index into names + 1, or 0 */
+    uint64_t multiplier;
+    uint8_t shift;
+    bool holds_map; /* itself or below */
+};
+
+struct schema_index {
+    const struct schema_message *const *all;
+    const uint16_t *slots; /* perfect hash over the full names */
+    size_t count;
+    uint64_t multiplier;
+    uint8_t shift;
+};
+
+/* What protobuf-c makes of the entries of every map<string,string>; protogen allows no other maps,
+ * and the tables assert the shape. */
+struct schema_map_entry {
+    ProtobufCMessage base;
+    char *key;
+    char *value;
+};
+
+extern const struct schema_index schema_index;
+
+/* The same as mix() in tools/protogen/tables.py: the two ends of a name and its length tell the
+ * names of one message apart, once the generator has found a multiplier for them. */
+static inline uint64_t schema_name_mix(struct slice name)
+{
+    uint64_t low = 0;
+    uint64_t high = 0;
+
+    if (name.len >= 8) {
+        memcpy(&low, name.ptr, 8);
+        memcpy(&high, name.ptr + name.len - 8, 8);
+    } else if (name.len >= 4) {
+        memcpy(&low, name.ptr, 4);
+        memcpy(&high, name.ptr + name.len - 4, 4);
+    } else if (name.len > 0) {
+        low = (unsigned char)name.ptr[0];
+        high = (uint64_t)(unsigned char)name.ptr[name.len - 1] * 256 +
+               (unsigned char)name.ptr[name.len / 2];
+    }
+    return low ^ (high * UINT64_C(0x9E3779B97F4A7C15)) ^ name.len;
+}
+
+/* NULL: not a message of the schema. */
+const struct schema_message *schema_table_of(const ProtobufCMessageDescriptor *desc);
+/* Index of the field with that name, or -1. */
+int schema_field_find(const struct schema_message *table, struct slice name);
+/* The name without the quotes and colon of the key. */
+static inline struct slice schema_field_name(const struct schema_field *field)
+{
+    return slice_make(field->key + 1, (size_t)field->key_len - 3);
+}
+
+#endif
