@@ -69,17 +69,8 @@ export interface Chat {
   perform(conversationId: string, make: (clientId: string) => Action): string;
   retry(clientId: string): void;
   discard(clientId: string): void;
-  /** Tells that one is writing, and what (`share`) where the site wants to see unsent text. */
-  typing(conversationId: string, draft: string, share?: boolean): void;
+  typing(conversationId: string, draft: string): void;
   read(conversationId: string, seq: number): void;
-}
-
-interface DraftState {
-  told: boolean;
-  at: number;
-  draft: string;
-  share: boolean;
-  cancel(): void;
 }
 
 export function createChat(options: ChatOptions): Chat {
@@ -317,18 +308,21 @@ export function createChat(options: ChatOptions): Chat {
 
   // ---- typing and reading ------------------------------------------------------------------
 
-  const drafts = new Map<string, DraftState>();
+  const drafts = new Map<string, { told: string; at: number; draft: string; cancel(): void }>();
 
   function tellDraft(conversationId: string): void {
     const entry = drafts.get(conversationId);
     if (!entry) return;
     entry.cancel();
-    entry.told = true;
+    entry.told = entry.draft;
     entry.at = platform.now();
+    const active = entry.draft !== "";
     session.tell({
-      typing: { conversationId, active: true, ...(entry.share ? { draft: entry.draft } : {}) },
+      typing: active ? { conversationId, active, draft: entry.draft } : { conversationId },
     });
-    entry.cancel = platform.after(TYPING_IDLE_MS, () => stopTyping(conversationId));
+    entry.cancel = active
+      ? platform.after(TYPING_IDLE_MS, () => stopTyping(conversationId))
+      : () => undefined;
   }
 
   function stopTyping(conversationId: string): void {
@@ -336,26 +330,19 @@ export function createChat(options: ChatOptions): Chat {
     if (!entry) return;
     entry.cancel();
     drafts.delete(conversationId);
-    if (entry.told) session.tell({ typing: { conversationId } });
+    if (entry.told !== "") session.tell({ typing: { conversationId } });
   }
 
-  function typing(conversationId: string, draft: string, share = false): void {
+  function typing(conversationId: string, draft: string): void {
     if (conversationId === "" || !session.online) return;
     if (draft === "") {
       stopTyping(conversationId);
       return;
     }
     const now = platform.now();
-    const entry = drafts.get(conversationId) ?? {
-      told: false,
-      at: 0,
-      draft: "",
-      share,
-      cancel: () => {},
-    };
+    const entry = drafts.get(conversationId) ?? { told: "", at: 0, draft: "", cancel: () => {} };
     drafts.set(conversationId, entry);
     entry.draft = draft;
-    entry.share = share;
     entry.cancel();
     const wait = entry.at + TYPING_TELL_MS - now;
     if (wait <= 0) tellDraft(conversationId);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kefu-bench COMMAND [options] [--json]: measures one claim with its baseline in the same run. */
+#include "bench.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(const struct bench_args *args);
+    const char *help;
+} commands[] = {
+    { "idle", bench_idle_main, "--sessions N" },
+    { "queue", bench_queue_main, "shard -> store -> shard beside NATS and Redis" },
+    { "codec", bench_codec_main, "one chat message: protobuf, JSON, JSON libraries" },
+    { "http", bench_http_main, "a small JSON GET beside nginx" },
+    { "fanout", bench_fanout_main, "one conversation, many watching sessions" },
+};
+
+static int usage(void)
+{
+    fputs("usage: kefu-bench COMMAND [options] [--json]\n", stderr);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        fprintf(stderr, "  %-8s %s\n", commands[i].name, commands[i].help);
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    struct bench_args args = { .argc = argc - 2, .argv = argv + 2 };
+
+    if (argc < 2)
+        return usage();
+    args.json = bench_arg_flag(&args, "json");
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(&args);
+    }
+    return usage();
+}

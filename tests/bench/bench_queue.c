@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* queue: shard -> store -> shard without sockets or disk: a shard hands turns of 100 bytes to the
+ * memory store and gets each completion back in its mailbox. Beside it the same number of 100-byte
+ * messages through NATS core and Redis streams over loopback (publisher and subscriber in this
+ * process, batched as their protocols allow), where those servers are installed. */
+#include "bench_queue_peers.h"
+#include "bench_server.h"
+#include "loop.h"
+#include "mem.h"
+#include "shard.h"
+#include "store.h"
+#include "store_memory.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { QUEUE_BATCH = 256, QUEUE_BODY = 100, QUEUE_IN_FLIGHT = 16384, QUEUE_RATE = 180000 };
+
+struct queue_done {
+    struct shard_msg head;
+    struct queue_load *load;
+    size_t n;
+    int64_t sent_us[]; /* tickets: when each was handed in */
+};
+
+struct queue_load {
+    struct store *store;
+    struct shard *shard;
+    struct loop_timer timer;
+    double rate; /* 0: as fast as possible */
+    int64_t from_us, end_us;
+    double due_us;
+    uint64_t appended, completed;
+    uint32_t seq;
+    struct bench_hist latency;
+    atomic_bool finished;
+};
+
+static void queue_step(struct queue_load *load);
+
+static void done_run(struct shard_msg *msg, struct shard *shard)
+{
+    struct queue_done *done = CONTAINER_OF(msg, struct queue_done, head);
+    struct queue_load *load = done->load;
+    int64_t now = bench_now_us();
+
+    (void)shard;
+    for (size_t i = 0; i < done->n; i++)
+        bench_hist_add(&load->latency, now - done->sent_us[i]);
+    load->completed += done->n;
+    free(done);
+    if (load->rate <= 0 || now >= load->end_us)
+        queue_step(load);
+}
+
+static void on_complete(void *ctx, unsigned shard, const struct store_completion *completions,
+                        size_t n)
+{
+    struct queue_load *load = ctx;
+    struct queue_done *done = mem_alloc(sizeof(*done) + n * sizeof(int64_t));
+    struct shard_msg *msg = &done->head;
+
+    (void)shard;
+    done->head.run = done_run;
+    done->load = load;
+    done->n = n;
+    for (size_t i = 0; i < n; i++) {
+        if (completions[i].rc != ERR_OK)
+            bench_fail("queue: %s", err_code_name(completions[i].rc));
+        done->sent_us[i] = (int64_t)completions[i].ticket;
+    }
+    shard_post_reserved(load->shard, &msg);
+}
+
+static bool queue_append(struct queue_load *load, unsigned n, int64_t ticket_us, double step_us)
+{
+    static char body[QUEUE_BODY];
+    struct store_turn turns[QUEUE_BATCH];
+    struct err err;
+
+    for (unsigned i = 0; i < n; i++) {
+        turns[i] = (struct store_turn){ .ticket = (uint64_t)(ticket_us + (int64_t)(i * step_us)),
+                                        .workspace = 1,
+                                        .conv = 1,
+                                        .visitor = 1,
+                                        .first_seq = load->seq + 1,
+                                        .n_events = 0,
+                                        .flags = STORE_TURN_MARKS_ONLY,
+                                        .bytes = slice_make(body, 0) };
+    }
+    if (store_append(load->store, 0, turns, n, &err) != ERR_OK)
+        return false;
+    load->appended += n;
+    return true;
+}
+
+static void queue_step(struct queue_load *load)
+{
+    int64_t now = bench_now_us();
+
+    if (now >= load->end_us) {
+        if (load->completed == load->appended)
+            atomic_store(&load->finished, true);
+        return;
+    }
+    if (load->rate <= 0) {
+        while (load->appended - load->completed + QUEUE_BATCH <= QUEUE_IN_FLIGHT &&
+               queue_append(load, QUEUE_BATCH, now, 0))
+            ;
+        return;
+    }
+    while (load->due_us <= (double)now) {
+        double behind = ((double)now - load->due_us) * load->rate / 1e6;
+        unsigned n = behind >= QUEUE_BATCH - 1 ? QUEUE_BATCH : (unsigned)behind + 1;
+
+        if (!queue_append(load, n, (int64_t)load->due_us, 1e6 / load->rate))
+            break;
+        load->due_us += n * 1e6 / load->rate;
+    }
+}
+
+static void timer_run(struct loop_timer *timer)
+{
+    struct queue_load *load = CONTAINER_OF(timer, struct queue_load, timer);
+
+    queue_step(load);
+    if (!atomic_load(&load->finished))
+        loop_timer_start(shard_loop(load->shard), timer, load->rate > 0 ? 0 : 10);
+}
+
+struct queue_start {
+    struct shard_msg head;
+    struct queue_load *load;
+};
+
+static void start_run(struct shard_msg *msg, struct shard *shard)
+{
+    struct queue_load *load = CONTAINER_OF(msg, struct queue_start, head)->load;
+
+    free(CONTAINER_OF(msg, struct queue_start, head));
+    loop_timer_init(&load->timer, timer_run);
+    loop_timer_start(shard_loop(shard), &load->timer, 1);
+    queue_step(load);
+}
+
+static enum err_code shard_init(struct shard *shard, void *ctx, struct err *err)
+{
+    (void)shard;
+    (void)ctx;
+    (void)err;
+    return ERR_OK;
+}
+
+static double queue_run(double seconds, double rate, double *p99_us)
+{
+    struct queue_load *load = mem_zalloc(sizeof(*load));
+    struct store_options options = {
+        .backend = &store_memory_backend, .shards = 1, .on_complete = on_complete, .ctx = load
+    };
+    struct shard_ops ops = { .init = shard_init };
+    struct shard_group *group = NULL;
+    struct queue_start *start = mem_zalloc(sizeof(*start));
+    struct shard_msg *msg = &start->head;
+    struct timespec pause = { .tv_nsec = 1000000 };
+    struct err err;
+    double result;
+
+    if (store_open(&options, &load->store, &err) != ERR_OK ||
+        shard_group_start(1, &ops, &group, &err) != ERR_OK)
+        bench_fail("queue: %s", err.text);
+    load->shard = shard_group_at(group, 0);
+    load->rate = rate;
+    load->from_us = bench_now_us();
+    load->due_us = (double)load->from_us;
+    load->end_us = load->from_us + (int64_t)(seconds * 1e6);
+    start->head.run = start_run;
+    start->load = load;
+    if (!shard_post(load->shard, &msg))
+        bench_fail("queue: mailbox");
+    while (!atomic_load(&load->finished))
+        nanosleep(&pause, NULL);
+    result = (double)load->completed * 1e6 / (double)(bench_now_us() - load->from_us);
+    *p99_us = bench_hist_quantile_us(&load->latency, .99);
+    store_close(&load->store);
+    shard_group_stop(&group);
+    free(load);
+    return result;
+}
+
+int bench_queue_main(const struct bench_args *args)
+{
+    double seconds = (double)bench_arg_long(args, "seconds", 5, 1, BENCH_SECONDS_MAX);
+    struct bench_report report;
+    double p99_us;
+    double ignored;
+    double rate = queue_run(seconds, 0, &ignored);
+    double nats = bench_nats_rate(seconds);
+    double redis = bench_redis_rate(seconds);
+
+    queue_run(seconds, QUEUE_RATE, &p99_us);
+    bench_report_begin(&report, args, "queue: shard -> store -> shard, no sockets, no disk");
+    bench_report_number(&report, "messagesPerSecond", rate);
+    bench_report_number(&report, "p99UsAt180k", p99_us);
+    if (nats > 0) {
+        bench_report_number(&report, "natsPerSecond", nats);
+        bench_report_number(&report, "ratioToNats", rate / nats);
+    } else {
+        bench_report_text(&report, "nats", "not installed (nats-server)");
+    }
+    if (redis > 0) {
+        bench_report_number(&report, "redisStreamsPerSecond", redis);
+        bench_report_number(&report, "ratioToRedis", rate / redis);
+    } else {
+        bench_report_text(&report, "redis", "not installed (redis-server)");
+    }
+    bench_report_end(&report);
+    return 0;
+}
