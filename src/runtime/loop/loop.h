@@ -62,6 +62,10 @@ void loop_defer(struct loop *loop, struct loop_node *node);
 /* After everything of loop_defer: where streams write what the turn has queued. */
 void loop_defer_last(struct loop *loop, struct loop_node *node);
 void loop_defer_cancel(struct loop_node *node); /* also when not armed */
+static inline bool loop_node_armed(const struct loop_node *node)
+{
+    return node->next != NULL;
+}
 
 /* Called after a turn that took longer than LOOP_SLOW_TURN_US, with the last noted activity. */
 void loop_slow_set(struct loop *loop, void (*slow)(void *ctx, uint64_t us, const char *activity),

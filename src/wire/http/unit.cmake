@@ -1,0 +1,1 @@
+unit(http LAYER wire DEPS base loop net)
