@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+import { defineStrings } from "../../lib/locale";
+
+export const strings = defineStrings({
+  en: {
+    title: "Sign in",
+    lead: "The desk of your customer service.",
+    email: "E-mail",
+    password: "Password",
+    submit: "Sign in",
+    busy: "Signing in…",
+    wrong: "E-mail or password is not right.",
+    language: "Language",
+  },
+  zh: {
+    title: "登录",
+    lead: "你的客服工作台。",
+    email: "邮箱",
+    password: "密码",
+    submit: "登录",
+    busy: "正在登录…",
+    wrong: "邮箱或密码不正确。",
+    language: "语言",
+  },
+});

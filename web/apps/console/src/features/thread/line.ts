@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// One sentence for an event that is not a message.
+
+import type { ChatEvent } from "../../lib/types";
+import type { ThreadStrings } from "./strings";
+
+function closedLine(event: ChatEvent, t: ThreadStrings): string {
+  if (event.author.kind === "visitor") return t.events.closedVisitor;
+  if (event.author.kind === "agent") return t.events.closed(event.author.name || t.someone);
+  return t.events.closedIdle;
+}
+
+export function lineOf(event: ChatEvent, t: ThreadStrings): string {
+  const who = event.author.name || t.someone;
+  const target = event.agentName || t.someone;
+  switch (event.kind) {
+    case "assigned":
+      return t.events.assigned(target);
+    case "transferred":
+      return t.events.transferred(who, event.agentId === "0" ? t.events.queue : target);
+    case "closed":
+      return closedLine(event, t);
+    case "rated":
+      return t.events.rated(event.rating) + (event.text ? ` · ${event.text}` : "");
+    case "left":
+      return t.events.left(target);
+    case "handoff":
+    case "reopened":
+    case "to_bot":
+    case "form":
+    case "identified":
+      return t.events[event.kind];
+    default:
+      return event.text || event.kind;
+  }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+import { defineStrings } from "../../lib/locale";
+
+export const strings = defineStrings({
+  en: {
+    title: "Visitor",
+    visitor: "Visitor",
+    page: "Page",
+    referrer: "Came from",
+    language: "Language",
+    since: "First seen",
+    email: "E-mail",
+    phone: "Phone",
+    userId: "Customer id",
+    browser: "Browser",
+    address: "Address",
+    attributes: "Attributes",
+    earlier: "Earlier conversations",
+    noEarlier: "This is the first conversation.",
+    rated: (stars: number) => `Rated ${stars} of 5`,
+    close: "Close panel",
+  },
+  zh: {
+    title: "访客",
+    visitor: "访客",
+    page: "当前页面",
+    referrer: "来源",
+    language: "语言",
+    since: "首次访问",
+    email: "邮箱",
+    phone: "电话",
+    userId: "客户编号",
+    browser: "浏览器",
+    address: "地址",
+    attributes: "属性",
+    earlier: "历史会话",
+    noEarlier: "这是第一次会话。",
+    rated: (stars: number) => `评分 ${stars} / 5`,
+    close: "关闭面板",
+  },
+});
