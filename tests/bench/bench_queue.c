@@ -5,8 +5,9 @@
  * process, batched as their protocols allow), where those servers are installed. */
 #include "bench_queue_peers.h"
 #include "bench_server.h"
-#include "loop.h"
+#include "kefu/v1/store.pb-c.h"
 #include "mem.h"
+#include "schema.h"
 #include "shard.h"
 #include "store.h"
 #include "store_memory.h"
@@ -28,12 +29,13 @@ struct queue_done {
 struct queue_load {
     struct store *store;
     struct shard *shard;
-    struct loop_timer timer;
+    struct shard_msg step;
     double rate; /* 0: as fast as possible */
     int64_t from_us, end_us;
     double due_us;
     uint64_t appended, completed;
     uint32_t seq;
+    struct slice bytes; /* one encoded turn of about QUEUE_BODY bytes */
     struct bench_hist latency;
     atomic_bool finished;
 };
@@ -51,8 +53,6 @@ static void done_run(struct shard_msg *msg, struct shard *shard)
         bench_hist_add(&load->latency, now - done->sent_us[i]);
     load->completed += done->n;
     free(done);
-    if (load->rate <= 0 || now >= load->end_us)
-        queue_step(load);
 }
 
 static void on_complete(void *ctx, unsigned shard, const struct store_completion *completions,
@@ -74,9 +74,28 @@ static void on_complete(void *ctx, unsigned shard, const struct store_completion
     shard_post_reserved(load->shard, &msg);
 }
 
+/* A read mark and a visitor's profile: a turn that may be repeated for ever. */
+static struct slice queue_turn(struct buf *buf)
+{
+    static char page[] = "https://shop.example/products/tents/two-person-trekking-tent?c=42";
+    Kefu__V1__Turn turn = KEFU__V1__TURN__INIT;
+    Kefu__V1__Visitor visitor = KEFU__V1__VISITOR__INIT;
+    Kefu__V1__PageView view = KEFU__V1__PAGE_VIEW__INIT;
+
+    view.url = page;
+    visitor.id = 1;
+    visitor.site_id = 1;
+    visitor.page = &view;
+    turn.format = 1;
+    turn.workspace_id = 1;
+    turn.conversation_id = 1;
+    turn.visitor = &visitor;
+    schema_proto_encode(&turn.base, buf);
+    return buf_slice(buf);
+}
+
 static bool queue_append(struct queue_load *load, unsigned n, int64_t ticket_us, double step_us)
 {
-    static char body[QUEUE_BODY];
     struct store_turn turns[QUEUE_BATCH];
     struct err err;
 
@@ -85,10 +104,10 @@ static bool queue_append(struct queue_load *load, unsigned n, int64_t ticket_us,
                                         .workspace = 1,
                                         .conv = 1,
                                         .visitor = 1,
-                                        .first_seq = load->seq + 1,
+                                        .first_seq = 1,
                                         .n_events = 0,
                                         .flags = STORE_TURN_MARKS_ONLY,
-                                        .bytes = slice_make(body, 0) };
+                                        .bytes = load->bytes };
     }
     if (store_append(load->store, 0, turns, n, &err) != ERR_OK)
         return false;
@@ -121,28 +140,15 @@ static void queue_step(struct queue_load *load)
     }
 }
 
-static void timer_run(struct loop_timer *timer)
+/* The load's own heartbeat is a message to itself: a turn of the loop between two steps, and no
+ * timer's millisecond. */
+static void step_run(struct shard_msg *msg, struct shard *shard)
 {
-    struct queue_load *load = CONTAINER_OF(timer, struct queue_load, timer);
+    struct queue_load *load = CONTAINER_OF(msg, struct queue_load, step);
 
     queue_step(load);
-    if (!atomic_load(&load->finished))
-        loop_timer_start(shard_loop(load->shard), timer, load->rate > 0 ? 0 : 10);
-}
-
-struct queue_start {
-    struct shard_msg head;
-    struct queue_load *load;
-};
-
-static void start_run(struct shard_msg *msg, struct shard *shard)
-{
-    struct queue_load *load = CONTAINER_OF(msg, struct queue_start, head)->load;
-
-    free(CONTAINER_OF(msg, struct queue_start, head));
-    loop_timer_init(&load->timer, timer_run);
-    loop_timer_start(shard_loop(shard), &load->timer, 1);
-    queue_step(load);
+    if (!atomic_load(&load->finished) && !shard_post(shard, &msg))
+        bench_fail("queue: mailbox");
 }
 
 static enum err_code shard_init(struct shard *shard, void *ctx, struct err *err)
@@ -161,9 +167,9 @@ static double queue_run(double seconds, double rate, double *p99_us)
     };
     struct shard_ops ops = { .init = shard_init };
     struct shard_group *group = NULL;
-    struct queue_start *start = mem_zalloc(sizeof(*start));
-    struct shard_msg *msg = &start->head;
+    struct shard_msg *msg = &load->step;
     struct timespec pause = { .tv_nsec = 1000000 };
+    struct buf buf;
     struct err err;
     double result;
 
@@ -171,12 +177,13 @@ static double queue_run(double seconds, double rate, double *p99_us)
         shard_group_start(1, &ops, &group, &err) != ERR_OK)
         bench_fail("queue: %s", err.text);
     load->shard = shard_group_at(group, 0);
+    buf_init(&buf, 4096);
+    load->bytes = queue_turn(&buf);
     load->rate = rate;
     load->from_us = bench_now_us();
     load->due_us = (double)load->from_us;
     load->end_us = load->from_us + (int64_t)(seconds * 1e6);
-    start->head.run = start_run;
-    start->load = load;
+    load->step.run = step_run;
     if (!shard_post(load->shard, &msg))
         bench_fail("queue: mailbox");
     while (!atomic_load(&load->finished))
@@ -185,6 +192,7 @@ static double queue_run(double seconds, double rate, double *p99_us)
     *p99_us = bench_hist_quantile_us(&load->latency, .99);
     store_close(&load->store);
     shard_group_stop(&group);
+    buf_fini(&buf);
     free(load);
     return result;
 }
