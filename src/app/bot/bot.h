@@ -147,12 +147,10 @@ MUST_USE enum err_code bot_answer(const struct bot *bot, struct bot_scratch *scr
 
 const char *bot_verdict_name(enum bot_verdict verdict); /* "pass", "answer", "below", "off" */
 
-/* The ladder, for settings pages: names and defaults in order; returns how many. */
-struct bot_rung_info {
-    const char *name;
-    double threshold; /* 0: the rung has none */
-};
-size_t bot_ladder(const struct bot_rung_info **out);
+/* The ladder from the top, for settings pages: NULL past its end. Threshold 0: the rung has none.
+ */
+const char *bot_rung_name(size_t at);
+double bot_rung_threshold(size_t at);
 
 /* Texts of the system in a conversation that a visitor sees. */
 enum bot_text_id {

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the system says in a conversation, in both languages. A table and not a file: the texts
  * must be there before anything is configured, and a missing one must not compile. */
-#include "bot.h"
+#include "bot_priv.h"
 
 #include "check.h"
 
-enum language {
-    CHINESE,
-    ENGLISH,
-    LANGUAGES,
-};
+static const char *const locale_names[BOT_LANGUAGES] = { "zh-CN", "en" };
 
-static const char *const locale_names[LANGUAGES] = { "zh-CN", "en" };
-
-static const char *const texts[BOT_TEXT_COUNT][LANGUAGES] = {
+static const char *const texts[BOT_TEXT_COUNT][BOT_LANGUAGES] = {
     [BOT_TEXT_GREETING] = { "您好，我是智能助手。请直接输入您的问题，需要人工时随时说“转人工”。",
                             "Hi, I'm the assistant. Ask me anything. To reach a person, just say "
                             "\"talk to a person\"." },
@@ -48,18 +42,30 @@ static const char *const texts[BOT_TEXT_COUNT][LANGUAGES] = {
     [BOT_TEXT_PERSON_REQUEST] = { "转人工", "talk to a person" },
 };
 
-const char *bot_locale(struct slice locale)
+const char *bot_language_locale(enum bot_language language)
 {
-    bool chinese =
-        locale.len >= 2 && slice_equal_ignore_case(slice_make(locale.ptr, 2), SLICE_LITERAL("zh"));
+    ENSURE((unsigned)language < BOT_LANGUAGES);
+    return locale_names[language];
+}
+
+/* A language tag whose primary part is zh; everything else reads English. */
+enum bot_language bot_language_of(struct slice locale)
+{
     bool tagged =
         locale.len == 2 || (locale.len > 2 && (locale.ptr[2] == '-' || locale.ptr[2] == '_'));
 
-    return locale_names[chinese && tagged ? CHINESE : ENGLISH];
+    if (tagged && slice_equal_ignore_case(slice_make(locale.ptr, 2), SLICE_LITERAL("zh")))
+        return BOT_CHINESE;
+    return BOT_ENGLISH;
+}
+
+const char *bot_locale(struct slice locale)
+{
+    return bot_language_locale(bot_language_of(locale));
 }
 
 const char *bot_text(const char *locale, enum bot_text_id id)
 {
     ENSURE((unsigned)id < BOT_TEXT_COUNT);
-    return texts[id][bot_locale(slice_of(locale)) == locale_names[CHINESE] ? CHINESE : ENGLISH];
+    return texts[id][bot_language_of(slice_of(locale))];
 }

@@ -1,1 +1,1 @@
-unit(bot LAYER app DEPS base text)
+unit(bot LAYER app DEPS base text search rules)

@@ -187,6 +187,8 @@ size_t search_query(const struct search_index *index, struct search_scratch *scr
     uint32_t entries;
     size_t count = 0;
     float best = 0.0f;
+    float said = 0.0f;
+    float trust;
 
     ENSURE(k > 0 && k <= SEARCH_TOP_MAX);
     if (index->doc_count == 0)
@@ -200,17 +202,19 @@ size_t search_query(const struct search_index *index, struct search_scratch *scr
 
         best +=
             scratch->terms[i].weight * tf * search_saturation(tf, (float)grams, index->mean_len);
+        said += scratch->terms[i].weight * tf;
     }
+    trust = said < index->idf_unseen ? said / index->idf_unseen : 1.0f;
     entries = best_docs(index, scratch, score_docs(index, scratch, terms));
     for (uint32_t i = 0; i < entries; i++) {
         uint32_t entry = scratch->entries[i];
         float score = scratch->entry_score[entry] / best;
 
+        score = (score < 1.0f ? score : 1.0f) * trust;
         scratch->entry_score[entry] = 0.0f;
         count = hit_insert(hits, count, k,
-                           (struct search_hit){ .entry = entry,
-                                                .doc = scratch->entry_doc[entry],
-                                                .score = score < 1.0f ? score : 1.0f });
+                           (struct search_hit){
+                               .entry = entry, .doc = scratch->entry_doc[entry], .score = score });
     }
     return count;
 }

@@ -6,7 +6,8 @@
  * The score of a hit is BM25(query, phrasing) / BM25(query, query): the part of the query, by
  * weight, that the phrasing covers. 1 = the phrasing holds all that the query says, 0 = nothing.
  * Words that the index has never seen count in the denominator with the highest weight, so
- * questions about other things score low. For one query the order is BM25's.
+ * questions about other things score low. A query that says less than one rare word (one common
+ * character, "and you?") is scaled down by what it says. For one query the order is BM25's.
  *
  * An index is immutable and may be read by many threads; a builder and a scratch have one owner.
  * A query allocates nothing once its scratch has met an index of that size. */
