@@ -47,8 +47,9 @@ const COMPRESSED = new Set([
 async function buildApps() {
   const { build } = await import("vite");
   rmSync(dist, { recursive: true, force: true });
-  const app = (folder, config, outDir) =>
+  const app = (folder, config, outDir, rest = {}) =>
     build({
+      ...rest,
       root: join(webRoot, "apps", folder),
       configFile: join(webRoot, "apps", folder, config),
       build: { outDir, emptyOutDir: false },
@@ -61,7 +62,8 @@ async function buildApps() {
     const config = readdirSync(join(webRoot, "apps/console")).find((name) =>
       /^vite\.config\.\w+$/.test(name),
     );
-    await app("console", config, join(dist, "console"));
+    // The server answers /console without a slash too, so its addresses can't be relative.
+    await app("console", config, join(dist, "console"), { base: "/console/" });
   }
 }
 

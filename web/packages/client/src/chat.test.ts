@@ -217,7 +217,7 @@ test("typing is throttled and ends by itself; the peer's dots don't stay", async
   chat.start();
   await settled();
   server.received();
-  for (const draft of ["h", "he", "hel"]) chat.typing("7", draft);
+  for (const draft of ["h", "he", "hel"]) chat.typing("7", draft, true);
   assert.deepEqual(
     server.received().map((frame) => frame.typing?.draft),
     ["h"],

@@ -69,8 +69,17 @@ export interface Chat {
   perform(conversationId: string, make: (clientId: string) => Action): string;
   retry(clientId: string): void;
   discard(clientId: string): void;
-  typing(conversationId: string, draft: string): void;
+  /** Tells that one is writing, and what (`share`) where the site wants to see unsent text. */
+  typing(conversationId: string, draft: string, share?: boolean): void;
   read(conversationId: string, seq: number): void;
+}
+
+interface DraftState {
+  told: boolean;
+  at: number;
+  draft: string;
+  share: boolean;
+  cancel(): void;
 }
 
 export function createChat(options: ChatOptions): Chat {
@@ -308,21 +317,18 @@ export function createChat(options: ChatOptions): Chat {
 
   // ---- typing and reading ------------------------------------------------------------------
 
-  const drafts = new Map<string, { told: string; at: number; draft: string; cancel(): void }>();
+  const drafts = new Map<string, DraftState>();
 
   function tellDraft(conversationId: string): void {
     const entry = drafts.get(conversationId);
     if (!entry) return;
     entry.cancel();
-    entry.told = entry.draft;
+    entry.told = true;
     entry.at = platform.now();
-    const active = entry.draft !== "";
     session.tell({
-      typing: active ? { conversationId, active, draft: entry.draft } : { conversationId },
+      typing: { conversationId, active: true, ...(entry.share ? { draft: entry.draft } : {}) },
     });
-    entry.cancel = active
-      ? platform.after(TYPING_IDLE_MS, () => stopTyping(conversationId))
-      : () => undefined;
+    entry.cancel = platform.after(TYPING_IDLE_MS, () => stopTyping(conversationId));
   }
 
   function stopTyping(conversationId: string): void {
@@ -330,19 +336,26 @@ export function createChat(options: ChatOptions): Chat {
     if (!entry) return;
     entry.cancel();
     drafts.delete(conversationId);
-    if (entry.told !== "") session.tell({ typing: { conversationId } });
+    if (entry.told) session.tell({ typing: { conversationId } });
   }
 
-  function typing(conversationId: string, draft: string): void {
+  function typing(conversationId: string, draft: string, share = false): void {
     if (conversationId === "" || !session.online) return;
     if (draft === "") {
       stopTyping(conversationId);
       return;
     }
     const now = platform.now();
-    const entry = drafts.get(conversationId) ?? { told: "", at: 0, draft: "", cancel: () => {} };
+    const entry = drafts.get(conversationId) ?? {
+      told: false,
+      at: 0,
+      draft: "",
+      share,
+      cancel: () => {},
+    };
     drafts.set(conversationId, entry);
     entry.draft = draft;
+    entry.share = share;
     entry.cancel();
     const wait = entry.at + TYPING_TELL_MS - now;
     if (wait <= 0) tellDraft(conversationId);

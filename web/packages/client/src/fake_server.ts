@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // For tests: a clock that is moved by hand, and the server's end of an in-memory transport.
-import { ServerFrame, type ClientFrame } from "@kefu/protocol/generated";
+import { type ServerFrame, type ClientFrame } from "@kefu/protocol/generated";
 import type { Input } from "@kefu/protocol/wire";
 import type { Platform } from "./platform.ts";
 import type { Connect, TransportHandlers } from "./transport.ts";

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// The demo page's language: ?lang=, else the browser's. The chat follows the page's lang.
+const wanted = new URLSearchParams(location.search).get("lang") ?? navigator.language;
+const chinese = wanted.toLowerCase().startsWith("zh");
+document.documentElement.lang = chinese ? "zh-CN" : "en";
+document.title = chinese ? "云杉 · 居家与户外" : "Spruce · Home & outdoor";
