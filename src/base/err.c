@@ -28,6 +28,7 @@ static const struct {
     [-ERR_PRECONDITION] = { "precondition_failed", 412 },
 };
 
+PRINTF_LIKE(4, 0)
 static void err_fill(struct err *err, enum err_code code, const char *field, const char *fmt,
                      va_list args)
 {
