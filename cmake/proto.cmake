@@ -47,3 +47,11 @@ add_custom_command(
 list(APPEND KEFU_PROTO_SOURCES ${proto_tables})
 # Generated code follows its own rules; -w last wins over the warnings of the unit.
 set_source_files_properties(${KEFU_PROTO_SOURCES} PROPERTIES COMPILE_OPTIONS -w)
+
+set(protogen ${CMAKE_COMMAND} -E env PYTHONDONTWRITEBYTECODE=1
+    ${PYTHON3} ${CMAKE_SOURCE_DIR}/tools/protogen/protogen.py ${proto_set})
+add_custom_target(protocol_document
+    COMMAND ${protogen} --document ${CMAKE_SOURCE_DIR}/docs/protocol.md DEPENDS ${proto_set} VERBATIM)
+if(KEFU_TESTS)
+    add_test(NAME docs/protocol COMMAND ${protogen} --document ${CMAKE_SOURCE_DIR}/docs/protocol.md --check)
+endif()
