@@ -75,6 +75,10 @@ enum chat_action_kind {
     CHAT_EDIT,      /* seq, text */
     CHAT_SUBSCRIBE, /* agent: conv, or inbox of the workspace; off */
     CHAT_GET,       /* agent: the inbox row of conv (CHAT_REPLY_CONVERSATION) */
+    /* Chat's own, never from a client: */
+    CHAT_DESK_ASSIGN,
+    CHAT_DESK_REQUEUE,
+    CHAT_IDLE, /* the deadline of a conversation passed */
     CHAT_ACTION_COUNT,
 };
 
@@ -119,7 +123,8 @@ struct chat_action {
     bool active;
     bool inbox;
     bool off;
-    bool visitor_new; /* this hello made the visitor: nothing of it can be stored yet */
+    uint64_t reservation; /* chat's own */
+    bool visitor_new;     /* this hello made the visitor: nothing of it can be stored yet */
 };
 
 /* The permission that each action needs, beside the checks on the object itself. */
@@ -187,7 +192,7 @@ enum chat_query_kind {
     CHAT_QUERY_START,     /* visitor, site, client_id -> conv (begun so), open_conv, visitor_msg */
     CHAT_QUERY_VISITOR,   /* visitor, limit -> visitor_msg, headers newest first */
     CHAT_QUERY_THREAD,    /* conv, from..to, limit, newest_first, overlay -> events, more */
-    CHAT_QUERY_DUE,       /* due_before -> due_convs, due_times */
+    CHAT_QUERY_DUE,       /* due_before -> headers by due time */
     CHAT_QUERY_OPEN,      /* -> headers of conversations queued or with an agent */
 };
 
@@ -224,9 +229,6 @@ struct chat_query {
     uint32_t visitor_read_seq, agent_read_seq;
     Kefu__V1__StoredEvent **events;
     unsigned event_count;
-    uint64_t *due_convs;
-    int64_t *due_times;
-    unsigned due_count;
 
     bool more; /* the thread holds further events on the far side */
 
@@ -280,6 +282,7 @@ struct chat_site {
     int64_t idle_close_ms; /* 0: never */
 };
 
+/* None of these may call chat again before it returns. */
 struct chat_ops {
     /* Exactly one reply per action with a cookie; may be called inside chat_submit. */
     void (*reply)(void *ctx, const struct chat_reply *reply);
@@ -344,6 +347,8 @@ void chat_query_done(struct chat *chat, struct chat_query **query);
 void chat_tick(struct chat *chat);
 /* Start-up: reports the shard's waiting and assigned conversations to the desk. Needs the store. */
 void chat_start(struct chat *chat);
+/* All of that has been handed on. When every shard says so, call desk_ready. */
+bool chat_started(const struct chat *chat);
 
 /* From the desk, by mailbox. The answer is a desk report that names the reservation. */
 void chat_desk_assign(struct chat *chat, struct conv_id conv, struct agent_id agent,

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share: the live state of a shard.
+ *
+ *   chat.c         life, submit, admission, the queue of what waits
+ *   chat_conv.c    live conversations and visitors: load, evict, headers
+ *   chat_turn.c    a turn from its first event to its acknowledgement and delivery
+ *   chat_action.c  what each action does to a conversation
+ *   chat_sub.c     who listens, and handing one push to many
+ *   chat_read.c    history, heads, rows of the inbox
+ *   chat_desk.c    what the desk asks, deadlines
+ *   chat_query.c   the worker's side of a query */
+#ifndef KEFU_CHAT_PRIV_H
+#define KEFU_CHAT_PRIV_H
+
+#include "chat.h"
+
+#include "buf.h"
+#include "conv.h"
+#include "limit.h"
+#include "map_u64.h"
+
+enum {
+    TURN_ARENA_BYTES_MAX = 1024 * 1024,      /* events of one turn with room for the bot's work */
+    TURNS_KEPT_MAX = 64,                     /* free turns kept with their first arena block */
+    LIVE_IDLE_MS = 30 * 1000,                /* silence after which a conversation may leave */
+    VISITORS_MAX = 400 * 1000,               /* per shard: connected or with a live conversation */
+    QUERY_ARENA_BYTES_MAX = 8 * 1024 * 1024, /* a page of 200 events of 16 KiB */
+    PUSH_BYTES_MAX = 256 * 1024,             /* one frame; a session's queue is no larger */
+    DUE_LOAD_MS = 5 * 60 * 1000,             /* deadlines are loaded this often ... */
+    DUE_AHEAD_MS = 10 * 60 * 1000,           /* ... and this far ahead */
+    DUE_MAX = 512 * 1024,
+    EVICT_PER_TICK = 8192, /* bounds a tick */
+    RETRY_MS = 1000,       /* hint to clients that were answered busy */
+};
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+/* What a query found out for an action, so that its second run does not ask again. */
+struct lookup {
+    bool start_done;
+    bool client_done;
+    bool client_found;
+    bool target_done;
+    bool target_found;
+    uint32_t client_seq;
+    int64_t client_created_at;
+    uint64_t client_hash;
+    struct conv_id start_conv; /* begun with this client id; 0: none */
+    struct conv_id open_conv;  /* the visitor's open one; 0: none */
+    uint32_t target_kind;
+    uint32_t target_author_kind;
+    uint64_t target_author;
+    int64_t target_created_at;
+    bool target_internal;
+};
+
+/* An action that waits, with its own copy of every slice. */
+struct pending {
+    struct pending *next;
+    struct chat_action action;
+    struct lookup lookup;
+};
+
+/* Actions of one conversation or visitor, in order, behind at most one query. */
+struct waitlist {
+    struct pending *head, *tail;
+    unsigned count;
+    bool blocked; /* a query is out */
+};
+
+/* ---- listeners ------------------------------------------------------------------------------- */
+
+struct sub {
+    struct chat_session session;
+    bool owed; /* an event was refused: a resync goes before anything else */
+};
+
+struct topic {
+    uint64_t key;
+    struct sub *subs;
+    uint32_t count, cap;
+    bool owed; /* some sub is owed something */
+};
+
+/* ---- live state ------------------------------------------------------------------------------ */
+
+/* Everything of a conversation that a turn changes; copied to undo a turn that was not taken. */
+struct conv_head {
+    struct conv_life life;
+    uint32_t head_seq, head_public_seq;
+    int64_t updated_at, due_at, queued_since;
+    uint32_t rating, clarify_rounds, unanswered;
+    uint32_t last_author;
+    char last_text[LIMIT_LAST_TEXT_BYTES_MAX + 1];
+};
+
+struct conv {
+    struct conv *older, *newer; /* by last touch */
+    struct conv *visitor_next;  /* live conversations of one visitor */
+    struct visitor *visitor;    /* while live; NULL for a stub that is being loaded */
+    struct conv_id id;
+    struct workspace_id workspace;
+    struct site_id site;
+    struct visitor_id visitor_id;
+    struct conv_head head;
+    uint32_t seen_seq, seen_public_seq; /* committed: what readers may see */
+    int64_t created_at;
+    int64_t touched_ms;
+    uint8_t start_client_id[16];
+    char locale[LIMIT_LOCALE_BYTES_MAX + 1];
+    char *agent_name, *visitor_name;                 /* NULL: none */
+    char *page_url, *page_title, *page_referrer;     /* NULL: none */
+    struct store_client_id window[STORE_CLIENT_IDS]; /* descending */
+    uint8_t window_count;
+    bool window_all;
+    bool loaded;
+    bool stale; /* a turn failed: not used again, dropped when nothing is in flight */
+    bool quarantined;
+    int64_t due_entry; /* which entry of the heap counts; 0: none */
+    bool desk_owed;    /* the last report found no room */
+    bool marks_dirty;  /* read marks not yet stored */
+    uint32_t visitor_read, agent_read;
+    uint64_t agent_reader; /* whose agent_read is */
+    uint32_t in_flight;
+    struct store_overlay *overlay;
+    uint32_t overlay_count, overlay_cap;
+    struct waitlist wait;
+};
+
+struct visitor {
+    struct visitor_id id;
+    struct workspace_id workspace;
+    struct site_id site;
+    struct topic subs;
+    struct conv *convs; /* live */
+    char *profile;      /* encoded Visitor, until it is stored */
+    uint32_t profile_len;
+    bool fresh;         /* made by this process and nothing committed: no look-up can find it */
+    bool stored;        /* the record is in the store (or in a turn on its way) */
+    bool profile_dirty; /* profile must go with the next turn */
+    int32_t tokens;     /* thousandths of a message */
+    int64_t tokens_at;
+    struct waitlist wait;
+};
+
+/* A reply that waits for a turn. */
+struct waiter {
+    struct waiter *next;
+    struct chat_session to;
+    uint64_t cookie;
+    uint32_t seq;
+    int64_t created_at;
+};
+
+/* A turn from decision to completion; everything it points to lies in its arena. */
+struct turn {
+    struct turn *next;
+    Kefu__V1__Event spare; /* written to when no more events fit; see full */
+    Kefu__V1__Header header;
+    Kefu__V1__PageView page;
+    struct arena arena;
+    struct conv *conv; /* pinned by in_flight */
+    uint64_t ticket;
+    size_t offset, len; /* of the encoded bytes in the batch */
+    uint32_t first_seq;
+    Kefu__V1__Turn msg;
+    Kefu__V1__StoredEvent *events[LIMIT_TURN_EVENTS_MAX];
+    Kefu__V1__Trace *traces[1];
+    Kefu__V1__ReadMark *marks[2];
+    struct conv_head before; /* to undo */
+    struct waiter own;       /* the action's reply */
+    struct waiter *waiters;  /* repeats that came meanwhile; in the arena */
+    uint64_t reservation;
+    bool created;
+    bool desk; /* state or agent changed */
+    bool full; /* the arena or the event list is full */
+};
+
+/* A question to the store that is not in anybody's waitlist: history and heads. */
+struct ask {
+    struct chat_session to;
+    uint64_t cookie;
+    struct visitor_id visitor;
+    struct conv_id conv;
+    bool internal;
+    bool rows;
+};
+
+struct due {
+    int64_t at;
+    uint64_t conv;
+};
+
+struct chat {
+    struct chat_options options;
+    struct id_gen ids;
+    struct map_u64 convs;    /* conv id -> struct conv */
+    struct map_u64 visitors; /* visitor id -> struct visitor */
+    struct map_u64 topics;   /* conv id -> struct topic: agents that watch it */
+    struct map_u64 inboxes;  /* workspace id -> struct topic */
+    struct map_u64 asks;     /* token -> struct ask */
+    struct conv *oldest, *newest;
+    struct turn *free_turns;
+    unsigned free_turn_count;
+    struct turn *batch_head, *batch_tail; /* decided, not yet handed to the store */
+    unsigned batch_count;
+    struct buf batch;
+    struct turn *flight_head, *flight_tail; /* with the store, in order */
+    unsigned flight_count;
+    bool failed; /* a turn failed: nothing new until all in flight are back */
+    uint64_t ticket;
+    uint64_t token;
+    struct due *dues; /* binary heap by time; entries may be out of date */
+    uint32_t due_count, due_cap;
+    int64_t due_load_at;     /* next time that deadlines are read from the store */
+    struct chat_query *open; /* start-up: what is still to be told to the desk */
+    unsigned open_next;
+    bool started;
+    struct chat_receiver *receivers;
+    uint32_t receiver_cap;
+    struct arena scratch; /* one action or push; reset at its end */
+    struct buf push_json, push_proto;
+    bool due_blocked; /* a query for deadlines is out */
+    bool desk_owed;   /* some live conversation has a report to make again */
+    bool owed;        /* some topic of a live conversation is owed a resync */
+    uint32_t waiting;
+    uint32_t subscribers;
+    struct chat_stats stats;
+};
+
+/* One run of an action. pending: the copy, when it is run again after waiting. */
+struct run {
+    const struct chat_action *action;
+    struct lookup *lookup;
+    struct pending *pending;
+};
+
+static inline int64_t chat_now(const struct chat *chat)
+{
+    return clock_wall_ms(chat->options.clock);
+}
+
+/* chat.c */
+void chat_reply_ack(struct chat *chat, struct chat_session to, uint64_t cookie, struct conv_id conv,
+                    uint32_t seq, int64_t created_at);
+void chat_reply_error(struct chat *chat, struct chat_session to, uint64_t cookie,
+                      struct conv_id conv, const struct err *err);
+void chat_refuse(struct chat *chat, const struct chat_action *action, const struct err *err);
+/* Runs an action that has its conversation or visitor; a pending one is freed unless it waits on.
+ */
+void chat_run(struct chat *chat, struct run *run);
+/* The action waits at the end (or, run again, at the head) of the list; refused when it is full. */
+void chat_wait(struct chat *chat, struct waitlist *list, struct run *run);
+/* Runs what waits until something blocks again. owner stays valid: the caller pins it. */
+void chat_drain(struct chat *chat, struct waitlist *list);
+void chat_wait_fail(struct chat *chat, struct waitlist *list, const struct err *err);
+struct chat_query *chat_query_make(enum chat_query_kind kind);
+/* Sends it, with list blocked until it is back. False: no room, the query is gone. */
+bool chat_ask(struct chat *chat, struct chat_query **query, struct waitlist *list);
+
+/* chat_conv.c */
+/* NULL: the bound is reached and nothing could be evicted. A new stub is not loaded. */
+struct conv *conv_obtain(struct chat *chat, struct conv_id id);
+struct conv *conv_find(struct chat *chat, struct conv_id id);
+void conv_touch(struct chat *chat, struct conv *conv);
+void conv_attach(struct chat *chat, struct conv *conv, struct visitor *visitor);
+void conv_drop(struct chat *chat, struct conv *conv);
+bool conv_load(struct chat *chat, struct conv *conv);
+void conv_loaded(struct chat *chat, struct conv *conv, struct chat_query *query);
+void conv_evict_idle(struct chat *chat);
+void conv_settle(struct chat *chat, struct conv *conv);
+void conv_overlay_add(struct conv *conv, const struct turn *turn, uint64_t position);
+void conv_header(const struct conv *conv, Kefu__V1__Header *out, Kefu__V1__PageView *page);
+void conv_row(const struct conv *conv, struct arena *arena, Kefu__V1__Conversation *out);
+void conv_last_text(struct conv_head *head, struct slice text, uint32_t author);
+void conv_string(char **field, struct slice value, size_t len_max);
+void conv_window_add(struct conv *conv, const uint8_t id[16], uint32_t seq, int64_t created_at,
+                     uint64_t hash);
+void conv_window_cut(struct conv *conv, uint32_t above_seq);
+struct visitor *visitor_find(struct chat *chat, struct visitor_id id);
+struct visitor *visitor_obtain(struct chat *chat, struct visitor_id id);
+void visitor_release(struct chat *chat,
+                     struct visitor *visitor); /* frees it when nothing needs it */
+void visitor_profile_set(struct visitor *visitor, const Kefu__V1__Visitor *msg);
+
+/* chat_turn.c */
+struct turn *turn_begin(struct chat *chat, struct conv *conv, const struct chat_action *action);
+Kefu__V1__Event *turn_event(struct chat *chat, struct turn *turn, Kefu__V1__Event__Kind kind,
+                            bool internal, enum actor_kind author, uint64_t author_id,
+                            struct slice author_name);
+char *turn_text(struct turn *turn, struct slice text);
+/* This event carries the action's client id and gives its acknowledgement. */
+void turn_stimulus(struct turn *turn, const struct chat_action *action, uint64_t hash);
+void turn_abort(struct chat *chat, struct turn **turn);
+/* Encodes it into the batch. A fault leaves conversation and turn as if nothing had been. */
+MUST_USE enum err_code turn_commit(struct chat *chat, struct turn **turn, struct err *err);
+/* The turn in flight or in the batch that holds this seq; NULL: none. */
+struct turn *turn_holding(struct chat *chat, const struct conv *conv, uint32_t seq);
+void turns_free(struct chat *chat);
+
+/* chat_action.c */
+uint64_t action_hash(const struct chat_action *action);
+MUST_USE enum err_code action_check(const struct chat_action *action, struct err *err);
+MUST_USE enum err_code action_decide(struct chat *chat, struct conv *conv, struct run *run,
+                                     struct err *err);
+void action_due(struct chat *chat, struct conv *conv);
+bool action_from_visitor(const struct chat_action *action);
+
+/* chat_sub.c */
+MUST_USE enum err_code sub_add(struct chat *chat, struct topic *topic, struct chat_session session,
+                               struct err *err);
+void sub_remove(struct chat *chat, struct topic *topic, struct chat_session session);
+struct topic *topic_obtain(struct map_u64 *map, uint64_t key);
+void topic_release(struct map_u64 *map, struct topic *topic);
+void push_event(struct chat *chat, struct conv *conv, const Kefu__V1__StoredEvent *stored);
+void push_row(struct chat *chat, struct conv *conv);
+void push_typing(struct chat *chat, struct conv *conv, const struct chat_action *action,
+                 bool draft);
+void push_read(struct chat *chat, struct conv *conv, enum actor_kind reader, uint32_t seq);
+void push_queue(struct chat *chat, struct conv *conv, const Kefu__V1__QueuePush *queue);
+void push_owed(struct chat *chat);
+bool conv_owes(struct chat *chat, const struct conv *conv);
+
+/* chat_read.c */
+void read_history(struct chat *chat, struct conv *conv, const struct chat_action *action);
+void read_history_done(struct chat *chat, struct ask *ask, struct chat_query *query);
+void read_heads(struct chat *chat, const struct chat_action *action);
+void read_heads_done(struct chat *chat, struct ask *ask, struct chat_query *query);
+void read_row(struct chat *chat, struct conv *conv, const struct chat_action *action);
+
+/* chat_desk.c */
+void desk_tell(struct chat *chat, struct conv *conv, uint64_t reservation, bool refused);
+void desk_tell_owed(struct chat *chat);
+void desk_open_done(struct chat *chat, struct chat_query **query);
+void desk_open_tell(struct chat *chat);
+void due_add(struct chat *chat, struct conv_id conv, int64_t at);
+void due_run(struct chat *chat);
+void due_loaded(struct chat *chat, struct chat_query *query);
+
+#endif

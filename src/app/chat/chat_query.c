@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker's side of a query: the only code of chat that meets the store's blocking reads. It
+ * touches the query and nothing else, so the shard may go on meanwhile. */
+#include "chat_priv.h"
+
+#include <stdlib.h>
+
+#include "mem.h"
+#include "schema.h"
+
+enum { QUERY_LIST_MAX = 100 * 1000 }; /* open conversations and deadlines of one start or load */
+
+struct chat_query *chat_query_make(enum chat_query_kind kind)
+{
+    struct chat_query *query = mem_zalloc(sizeof(*query));
+
+    query->kind = kind;
+    arena_init(&query->arena, QUERY_ARENA_BYTES_MAX);
+    return query;
+}
+
+void chat_query_destroy(struct chat_query **query)
+{
+    if (*query == NULL)
+        return;
+    arena_fini(&(*query)->arena);
+    free((*query)->overlay);
+    free(*query);
+    *query = NULL;
+}
+
+static enum err_code decode(struct chat_query *query, const ProtobufCMessageDescriptor *desc,
+                            struct slice bytes, void *out)
+{
+    ProtobufCMessage *msg = NULL;
+    enum err_code rc = schema_proto_decode(desc, bytes, &query->arena, &msg, NULL);
+
+    if (rc == ERR_OK)
+        memcpy(out, &msg, sizeof(msg));
+    return rc;
+}
+
+static enum err_code run_conv(struct chat_query *query, struct store *store)
+{
+    struct store_conv conv = { 0 };
+    enum err_code rc = store_conv_load(store, query->conv.v, &query->arena, &conv, NULL);
+
+    if (rc != ERR_OK || !conv.found)
+        return rc;
+    rc = decode(query, &kefu__v1__header__descriptor, conv.header, &query->header);
+    if (rc != ERR_OK)
+        return rc;
+    query->found = true;
+    query->quarantined = conv.quarantined;
+    query->window_all = conv.client_ids_all;
+    query->window_count = conv.client_ids_n;
+    memcpy(query->window, conv.client_ids, sizeof(query->window));
+    for (size_t i = 0; i < conv.marks_n; i++) {
+        uint32_t *mark =
+            conv.marks[i].agent == 0 ? &query->visitor_read_seq : &query->agent_read_seq;
+
+        if (conv.marks[i].seq > *mark)
+            *mark = conv.marks[i].seq;
+    }
+    return ERR_OK;
+}
+
+static enum err_code run_client_id(struct chat_query *query, struct store *store)
+{
+    struct store_client_id found = { 0 };
+    enum err_code rc = store_client_id_find(store, query->conv.v, query->client_id, query->overlay,
+                                            query->overlay_count, &query->found, &found, NULL);
+
+    query->seq = found.seq;
+    query->created_at = found.created_at;
+    query->client_hash = found.client_hash;
+    return rc;
+}
+
+static enum err_code load_visitor(struct chat_query *query, struct store *store)
+{
+    struct slice bytes = SLICE_EMPTY;
+    enum err_code rc = store_visitor_load(store, query->visitor.v, &query->arena, &bytes, NULL);
+
+    if (rc != ERR_OK || bytes.ptr == NULL)
+        return rc;
+    return decode(query, &kefu__v1__visitor__descriptor, bytes, &query->visitor_msg);
+}
+
+static enum err_code run_start(struct chat_query *query, struct store *store)
+{
+    enum err_code rc = load_visitor(query, store);
+
+    if (rc == ERR_OK)
+        rc = store_conv_by_start(store, query->visitor.v, query->client_id, &query->conv.v, NULL);
+    if (rc == ERR_OK) {
+        rc = store_visitor_open_conv(store, query->visitor.v, query->site.v, &query->open_conv.v,
+                                     NULL);
+    }
+    return rc;
+}
+
+static enum err_code take_headers(struct chat_query *query, const struct store_page *page)
+{
+    Kefu__V1__Header **headers =
+        arena_alloc(&query->arena, (query->header_count + page->n) * sizeof(Kefu__V1__Header *));
+    enum err_code rc = ERR_OK;
+
+    if (headers == NULL)
+        return ERR_TOO_BIG;
+    if (query->header_count > 0)
+        memcpy(headers, query->headers, query->header_count * sizeof(Kefu__V1__Header *));
+    query->headers = headers;
+    for (size_t i = 0; i < page->n && rc == ERR_OK; i++) {
+        rc = decode(query, &kefu__v1__header__descriptor, page->items[i],
+                    &headers[query->header_count]);
+        if (rc == ERR_OK)
+            query->header_count++;
+    }
+    return rc;
+}
+
+static enum err_code run_visitor(struct chat_query *query, struct store *store)
+{
+    struct store_conv_filter filter = {
+        .workspace = query->workspace.v,
+        .visitor = query->visitor.v,
+        .limit = query->limit,
+    };
+    struct store_page page = { 0 };
+    enum err_code rc = load_visitor(query, store);
+
+    if (rc == ERR_OK)
+        rc = store_conv_list(store, &filter, &query->arena, &page, NULL);
+    if (rc == ERR_OK)
+        rc = take_headers(query, &page);
+    return rc;
+}
+
+static enum err_code take_events(struct chat_query *query, const struct store_thread *thread)
+{
+    query->events = arena_alloc(&query->arena, (thread->n + 1) * sizeof(Kefu__V1__StoredEvent *));
+    if (query->events == NULL)
+        return ERR_TOO_BIG;
+    for (size_t i = 0; i < thread->n; i++) {
+        const struct store_event *from = &thread->events[i];
+        Kefu__V1__StoredEvent *to = arena_alloc(&query->arena, sizeof(*to));
+        enum err_code rc;
+
+        if (to == NULL)
+            return ERR_TOO_BIG;
+        kefu__v1__stored_event__init(to);
+        rc = decode(query, &kefu__v1__event__descriptor, from->event, &to->event);
+        if (rc != ERR_OK)
+            return rc;
+        to->event->conversation_id = query->conv.v;
+        to->event->seq = from->seq;
+        to->event->prev_seq = from->prev_public_seq;
+        if (from->has_client_id) {
+            char *hex = arena_alloc(&query->arena, 33);
+
+            if (hex == NULL)
+                return ERR_TOO_BIG;
+            client_id_format(from->client_id, hex);
+            to->event->client_id = hex;
+        }
+        query->events[query->event_count++] = to;
+    }
+    query->more = thread->more;
+    return ERR_OK;
+}
+
+static enum err_code run_thread(struct chat_query *query, struct store *store)
+{
+    struct store_thread_query ask = {
+        .conv = query->conv.v,
+        .from_seq = query->from_seq,
+        .to_seq = query->to_seq,
+        .newest = query->newest_first,
+        .public_only = query->public_only,
+        .limit = query->limit,
+        .overlay = query->overlay,
+        .overlay_n = query->overlay_count,
+    };
+    struct store_thread thread = { 0 };
+    enum store_read state = STORE_READ_DONE;
+    enum err_code rc = store_thread_read(store, &ask, &query->arena, &thread, &state, NULL);
+
+    if (rc == ERR_OK && state == STORE_READ_AGAIN) {
+        /* Turns of the overlay are in the tables now and their segment is gone; whatever the
+         * overlay still names that is not, the second read finds there too: a segment goes only
+         * after everything in it was settled. */
+        arena_reset(&query->arena);
+        rc = store_thread_read(store, &ask, &query->arena, &thread, &state, NULL);
+    }
+    if (rc == ERR_OK && state == STORE_READ_AGAIN)
+        return ERR_BUSY;
+    return rc == ERR_OK ? take_events(query, &thread) : rc;
+}
+
+static enum err_code run_due(struct chat_query *query, struct store *store)
+{
+    struct store_page page = { 0 };
+    enum err_code rc = store_conv_due_list(store, query->due_before, 0, 0, STORE_PAGE_MAX,
+                                           &query->arena, &page, NULL);
+
+    while (rc == ERR_OK) {
+        rc = take_headers(query, &page);
+        if (rc != ERR_OK || !page.more || query->header_count >= QUERY_LIST_MAX)
+            break;
+        rc = store_conv_due_list(store, query->due_before,
+                                 query->headers[query->header_count - 1]->due_at,
+                                 query->headers[query->header_count - 1]->id, STORE_PAGE_MAX,
+                                 &query->arena, &page, NULL);
+    }
+    return rc;
+}
+
+static enum err_code run_open(struct chat_query *query, struct store *store)
+{
+    struct store_page page = { 0 };
+    uint64_t after = 0;
+    enum err_code rc;
+
+    do {
+        rc = store_conv_open_list(store, after, STORE_PAGE_MAX, &query->arena, &page, NULL);
+        if (rc == ERR_OK)
+            rc = take_headers(query, &page);
+        if (rc == ERR_OK && query->header_count > 0)
+            after = query->headers[query->header_count - 1]->id;
+    } while (rc == ERR_OK && page.more && query->header_count < QUERY_LIST_MAX);
+    return rc;
+}
+
+void chat_query_run(struct chat_query *query, struct store *store)
+{
+    static enum err_code (*const runs[])(struct chat_query *, struct store *) = {
+        [CHAT_QUERY_CONV] = run_conv,     [CHAT_QUERY_CLIENT_ID] = run_client_id,
+        [CHAT_QUERY_START] = run_start,   [CHAT_QUERY_VISITOR] = run_visitor,
+        [CHAT_QUERY_THREAD] = run_thread, [CHAT_QUERY_DUE] = run_due,
+        [CHAT_QUERY_OPEN] = run_open,
+    };
+
+    ENSURE((size_t)query->kind < LENGTH_OF(runs));
+    query->rc = runs[query->kind](query, store);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KEFU_GATEWAY_PRIV_H
+#define KEFU_GATEWAY_PRIV_H
+
+#include "arena.h"
+#include "buf.h"
+#include "gateway.h"
+#include "loop.h"
+
+enum gateway_state {
+    GATEWAY_FREE = 0,
+    GATEWAY_HELLO,   /* first frame awaited */
+    GATEWAY_PROVING, /* ticket, token or the visitor's conversations asked for */
+    GATEWAY_OPEN,
+};
+
+/* The newest seq of a conversation that this reader may see, and what it was last told. */
+struct gateway_head {
+    uint64_t conv;
+    uint32_t head;
+    uint32_t told;
+};
+
+/* What only agents' sessions have. */
+struct gateway_agent {
+    struct auth_principal who;
+    bool inbox;
+    uint32_t conv_count;
+    uint64_t convs[GATEWAY_SUBSCRIPTIONS_MAX];
+};
+
+/* One per connection; an idle visitor's costs this and its head. */
+struct gateway_session {
+    struct gateway *gateway;
+    const struct gateway_link *ops;
+    void *link;
+    struct loop_timer timer;     /* the hello's deadline, then silence */
+    struct gateway_agent *agent; /* NULL: a visitor */
+    struct gateway_head *heads;
+    uint64_t visitor;
+    uint64_t site;
+    uint32_t index;
+    uint32_t generation;
+    uint32_t hello_id;
+    uint16_t head_count;
+    uint8_t state;
+    uint8_t format;
+    uint8_t key_id;
+    bool visitor_new;
+    char *told; /* address \0 user agent \0 locale \0 until the hello is done */
+};
+
+struct gateway_slot {
+    struct gateway_session *session; /* NULL: free */
+    uint32_t generation;
+    uint32_t next_free;
+};
+
+struct gateway {
+    struct gateway_options options;
+    struct gateway_slot *slots;
+    uint32_t slot_count;
+    uint32_t slot_cap;
+    uint32_t free; /* UINT32_MAX: none */
+    uint32_t session_count;
+    struct arena arena; /* of the frame at work */
+    struct buf out;     /* the frame being encoded */
+};
+
+struct gateway_session *gateway_session_find(struct gateway *gateway, uint64_t handle);
+struct chat_session gateway_session_ref(const struct gateway_session *session);
+void gateway_session_close(struct gateway_session *session, unsigned code, const char *reason);
+bool gateway_session_send(struct gateway_session *session, const Kefu__V1__ServerFrame *frame);
+void gateway_session_error(struct gateway_session *session, uint32_t id, const struct err *err);
+void gateway_session_head(struct gateway_session *session, uint64_t conv, uint32_t head);
+void gateway_session_alive(struct gateway_session *session);
+
+/* gateway_hello.c */
+void gateway_hello(struct gateway_session *session, const Kefu__V1__ClientFrame *frame);
+void gateway_hello_heads(struct gateway_session *session, const Kefu__V1__Welcome *heads);
+
+/* gateway_action.c: what every action has in common, then its own file in action/. */
+void gateway_action(struct gateway_session *session, const Kefu__V1__ClientFrame *frame);
+
+typedef enum err_code gateway_map(const Kefu__V1__ClientFrame *frame, struct chat_action *action,
+                                  struct arena *arena, struct err *err);
+
+enum err_code gateway_client_id(const char *field, const char *text, struct chat_action *action,
+                                struct err *err);
+enum err_code gateway_conv(const char *field, uint64_t conv, struct chat_action *action,
+                           struct err *err);
+/* Room for count attributes in the action, to be filled in. */
+enum err_code gateway_attributes(const char *field, size_t count, struct arena *arena,
+                                 struct chat_action *action, struct chat_attribute **out,
+                                 struct err *err);
+void gateway_page(const Kefu__V1__PageView *page, struct chat_action *action);
+
+gateway_map gateway_map_start, gateway_map_send, gateway_map_typing, gateway_map_read,
+    gateway_map_fetch, gateway_map_rate, gateway_map_form, gateway_map_end, gateway_map_page,
+    gateway_map_accept, gateway_map_decline, gateway_map_assign, gateway_map_transfer,
+    gateway_map_close, gateway_map_reopen, gateway_map_to_bot, gateway_map_note, gateway_map_recall,
+    gateway_map_edit, gateway_map_subscribe;
+
+/* These two don't only map: they check a signature, or go to the desk. */
+enum err_code gateway_identify(struct gateway_session *session, const Kefu__V1__Identify *identify,
+                               struct chat_action *action, struct err *err);
+void gateway_set_presence(struct gateway_session *session, uint32_t id,
+                          const Kefu__V1__SetPresence *frame);
+
+#endif
