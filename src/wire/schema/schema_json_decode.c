@@ -12,11 +12,7 @@
 #include "schema_table.h"
 #include "schema_time.h"
 
-enum {
-    /* Every new key of a map is compared with the ones before it, so their number is bounded. */
-    SCHEMA_MAP_ENTRIES_MAX = 256,
-    REPEATED_CAP_MIN = 4,
-};
+enum { REPEATED_CAP_MIN = 4 };
 
 struct path {
     const struct path *up;

@@ -122,6 +122,61 @@ static enum err_code walk_message(const struct schema_message *table, struct sli
     return ERR_OK;
 }
 
+static const void *slot_of(const ProtobufCMessage *msg, unsigned offset)
+{
+    return (const char *)msg + offset;
+}
+
+static enum err_code check_map(const struct schema_map_entry *const *entries, size_t count,
+                               const char *name, struct err *err)
+{
+    if (count > SCHEMA_MAP_ENTRIES_MAX)
+        return err_set_field(err, ERR_TOO_BIG, name, "more than %d entries",
+                             SCHEMA_MAP_ENTRIES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(entries[i]->key, entries[j]->key) == 0)
+                return err_set_field(err, ERR_INVALID, name, "a key is given twice");
+        }
+    }
+    return ERR_OK;
+}
+
+/* protobuf-c knows no maps: a repeated key stays twice, and would be an object with a repeated name
+ * in JSON. Only messages that hold maps, themselves or below, are looked at. */
+static enum err_code check_maps(const struct schema_message *table, const ProtobufCMessage *msg,
+                                struct err *err)
+{
+    for (unsigned i = 0; i < table->desc->n_fields; i++) {
+        const ProtobufCFieldDescriptor *desc = &table->desc->fields[i];
+        const struct schema_field *field = &table->fields[i];
+        const void *items = slot_of(msg, desc->offset);
+        size_t count = 1;
+        enum err_code rc = ERR_OK;
+
+        if (field->sub == NULL || (field->kind != SCHEMA_MAP && !field->sub->holds_map))
+            continue;
+        if ((desc->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0 &&
+            *(const uint32_t *)slot_of(msg, desc->quantifier_offset) != desc->id)
+            continue;
+        if (desc->label == PROTOBUF_C_LABEL_REPEATED) {
+            count = *(const size_t *)slot_of(msg, desc->quantifier_offset);
+            items = *(const void *const *)items;
+        }
+        if (field->kind == SCHEMA_MAP)
+            rc = check_map(items, count, desc->name, err);
+        for (size_t at = 0; at < count && rc == ERR_OK && field->kind != SCHEMA_MAP; at++) {
+            const ProtobufCMessage *sub = ((const ProtobufCMessage *const *)items)[at];
+
+            if (sub != NULL)
+                rc = check_maps(field->sub, sub, err);
+        }
+        if (rc != ERR_OK)
+            return rc;
+    }
+    return ERR_OK;
+}
+
 enum err_code schema_proto_decode(const ProtobufCMessageDescriptor *desc, struct slice bytes,
                                   struct arena *arena, ProtobufCMessage **out, struct err *err)
 {
@@ -144,6 +199,9 @@ enum err_code schema_proto_decode(const ProtobufCMessageDescriptor *desc, struct
         return err_set(err, ERR_TOO_BIG, "message too big");
     if (msg == NULL)
         return err_set(err, ERR_INVALID, "malformed %s", desc->short_name);
+    rc = table->holds_map ? check_maps(table, msg, err) : ERR_OK;
+    if (rc != ERR_OK)
+        return rc;
     *out = msg;
     return ERR_OK;
 }

@@ -28,6 +28,9 @@ enum schema_kind {
     SCHEMA_MAP, /* map<string,string>: repeated entries with key and value */
 };
 
+/* Every new key of a map is compared with the ones before it, so their number is bounded. */
+enum { SCHEMA_MAP_ENTRIES_MAX = 256 };
+
 struct schema_message;
 
 struct schema_field {

@@ -255,6 +255,7 @@ static void bad_protobuf_is_refused(void **state)
         SLICE_LITERAL("\x22\x04\x1A\x02\xC3\x28"), /* not UTF-8 */
         SLICE_LITERAL("\x23\x24"),                 /* groups */
         SLICE_LITERAL("\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01"),
+        SLICE_LITERAL("\x4A\x10\x1A\x06\x0A\x01\x61\x12\x01\x62\x1A\x06\x0A\x01\x61\x12\x01\x62"),
         SLICE_LITERAL("\x00\x00"), /* field number 0 */
     };
     struct bench *bench = *state;
