@@ -1,0 +1,1 @@
+unit(command LAYER server DEPS base config)
