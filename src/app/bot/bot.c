@@ -245,7 +245,8 @@ enum err_code bot_answer(const struct bot *bot, struct bot_scratch *scratch,
 
     if (text.len > BOT_QUESTION_BYTES_MAX)
         text.len = BOT_QUESTION_BYTES_MAX;
-    run.normalised = text_normalise(text, scratch->normalised, sizeof(scratch->normalised));
+    run.normalised = text_normalise_with(text, TEXT_SIMPLIFY, scratch->normalised, NULL,
+                                         sizeof(scratch->normalised));
     run.key = text_key(run.normalised, scratch->key, sizeof(scratch->key));
     run.language = language_guess(run.normalised, question->locale, site);
     *out = (struct bot_reply){ .locale = bot_language_locale(run.language),

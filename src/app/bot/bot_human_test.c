@@ -11,7 +11,8 @@ static bool asked(const char *text)
     static struct bot_human_scratch scratch;
     char norm_bytes[512];
     char key_bytes[512];
-    struct slice norm = text_normalise(slice_of(text), norm_bytes, sizeof(norm_bytes));
+    struct slice norm =
+        text_normalise_with(slice_of(text), TEXT_SIMPLIFY, norm_bytes, NULL, sizeof(norm_bytes));
     struct slice key = text_key(norm, key_bytes, sizeof(key_bytes));
     struct slice phrase;
 
@@ -51,6 +52,7 @@ static const char *const requests[] = {
     "不是这个，转人工",
     "Ｈｕｍａｎ please",
     "转 人工",
+    "請幫我轉接人工客服，謝謝",
     "talk to a person",
     "I want to talk to a human",
     "Can I speak with someone?",

@@ -82,7 +82,7 @@ const struct bot_entry *bot_exact_find(const struct bot *bot, struct slice key,
 static enum err_code phrasing_add(struct build *b, uint32_t at, struct slice text,
                                   enum search_field field)
 {
-    struct slice norm = text_normalise(text, b->norm, sizeof(b->norm));
+    struct slice norm = text_normalise_with(text, TEXT_SIMPLIFY, b->norm, NULL, sizeof(b->norm));
     struct slice key = text_key(norm, b->key, sizeof(b->key));
     enum err_code rc = ERR_OK;
 

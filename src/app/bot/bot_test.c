@@ -92,6 +92,9 @@ static void each_rung_answers_in_the_language_of_the_question(void **state)
     assert_true(slice_equal_text(r->texts[0], "七天内可以退货。"));
     assert_int_equal(r->steps[1].candidate_id, 11);
 
+    r = ask(&f, "買的東西能退嗎", 3, 0); /* traditional characters */
+    assert_string_equal(r->rung, "exact");
+
     r = ask(&f, "I have a COMPLAINT", 3, 0);
     assert_string_equal(r->rung, "rule");
     assert_true(r->handoff);

@@ -168,7 +168,7 @@ static enum err_code literal_add(struct compile *c, struct slice raw, enum role 
 
     if (raw.len > RULES_LITERAL_BYTES_MAX * 2)
         return literal_fault(c, lists[role], at, ERR_TOO_BIG, "word is too long");
-    literal = text_normalise(raw, norm, sizeof(norm));
+    literal = text_normalise_with(raw, TEXT_SIMPLIFY, norm, NULL, sizeof(norm));
     if (literal.len == 0)
         return literal_fault(c, lists[role], at, ERR_INVALID, "word is empty");
     if (literal.len > RULES_LITERAL_BYTES_MAX)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decoding and the normal form. The common characters (ASCII, unified Han, kana, full width forms)
+/* The normal form. The common characters (ASCII, unified Han, kana, full width forms)
  * take a short path; everything else asks utf8proc, whose tables are kept by people who follow
  * Unicode. NFKC as a whole was rejected: it takes Hangul and kana apart, blows one character up
  * to 18, and keeps the diacritics that people leave out when they type a question. */
@@ -8,92 +8,11 @@
 #include <utf8proc.h>
 
 #include "check.h"
+#include "text_han.h"
 
 enum {
     DECOMPOSED_MAX = 6, /* characters that become more are ligatures of whole phrases: kept as is */
 };
-
-static bool is_continuation(unsigned char byte, unsigned char low, unsigned char high)
-{
-    return byte >= low && byte <= high;
-}
-
-/* Lead bytes E0, ED, F0 and F4 narrow the range of the second byte: that excludes overlong forms,
- * surrogates and what lies past U+10FFFF. */
-static unsigned sequence_shape(unsigned char lead, unsigned char *low, unsigned char *high)
-{
-    *low = 0x80;
-    *high = 0xBF;
-    if (lead >= 0xC2 && lead <= 0xDF)
-        return 2;
-    if (lead >= 0xE0 && lead <= 0xEF) {
-        *low = lead == 0xE0 ? 0xA0 : 0x80;
-        *high = lead == 0xED ? 0x9F : 0xBF;
-        return 3;
-    }
-    if (lead >= 0xF0 && lead <= 0xF4) {
-        *low = lead == 0xF0 ? 0x90 : 0x80;
-        *high = lead == 0xF4 ? 0x8F : 0xBF;
-        return 4;
-    }
-    return 1;
-}
-
-uint32_t text_next(struct slice *in)
-{
-    const unsigned char *p = (const unsigned char *)in->ptr;
-    unsigned char low;
-    unsigned char high;
-    unsigned len;
-    unsigned at;
-    uint32_t cp;
-
-    ENSURE(in->len > 0);
-    if (p[0] < 0x80) {
-        in->ptr++;
-        in->len--;
-        return p[0];
-    }
-    len = sequence_shape(p[0], &low, &high);
-    cp = len == 1 ? TEXT_REPLACEMENT : p[0] & (0x7Fu >> len);
-    for (at = 1; at < len; at++) {
-        if (at >= in->len || !is_continuation(p[at], low, high)) {
-            cp = TEXT_REPLACEMENT;
-            break;
-        }
-        cp = cp << 6 | (p[at] & 0x3Fu);
-        low = 0x80;
-        high = 0xBF;
-    }
-    in->ptr += at;
-    in->len -= at;
-    return cp;
-}
-
-size_t text_encode(uint32_t cp, char out[4])
-{
-    if (cp < 0x80) {
-        out[0] = (char)cp;
-        return 1;
-    }
-    if (cp < 0x800) {
-        out[0] = (char)(0xC0 | cp >> 6);
-        out[1] = (char)(0x80 | (cp & 0x3F));
-        return 2;
-    }
-    if (cp < 0x10000) {
-        out[0] = (char)(0xE0 | cp >> 12);
-        out[1] = (char)(0x80 | (cp >> 6 & 0x3F));
-        out[2] = (char)(0x80 | (cp & 0x3F));
-        return 3;
-    }
-    ENSURE(cp <= 0x10FFFF);
-    out[0] = (char)(0xF0 | cp >> 18);
-    out[1] = (char)(0x80 | (cp >> 12 & 0x3F));
-    out[2] = (char)(0x80 | (cp >> 6 & 0x3F));
-    out[3] = (char)(0x80 | (cp & 0x3F));
-    return 4;
-}
 
 static bool is_kana(uint32_t cp)
 {
@@ -147,9 +66,21 @@ struct writer {
     char *out;
     size_t cap;
     size_t len;
+    uint32_t *from; /* NULL: nobody asks */
+    uint32_t at;    /* in the input, of the character at hand */
+    uint32_t space_at;
     bool space; /* one is due before the next character */
     bool full;
 };
+
+static void put_bytes(struct writer *w, const char *bytes, size_t len, uint32_t at)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (w->from != NULL)
+            w->from[w->len] = at;
+        w->out[w->len++] = bytes[i];
+    }
+}
 
 static void put(struct writer *w, uint32_t cp)
 {
@@ -157,6 +88,8 @@ static void put(struct writer *w, uint32_t cp)
     size_t len;
 
     if (cp <= ' ' || cp == 0x7F || cp == 0x85 || cp == 0xA0) {
+        if (!w->space)
+            w->space_at = w->at;
         w->space = w->len > 0;
         return;
     }
@@ -168,10 +101,9 @@ static void put(struct writer *w, uint32_t cp)
         return;
     }
     if (w->space)
-        w->out[w->len++] = ' ';
+        put_bytes(w, " ", 1, w->space_at);
     w->space = false;
-    memcpy(w->out + w->len, bytes, len);
-    w->len += len;
+    put_bytes(w, bytes, len, w->at);
 }
 
 /* 0: not special. */
@@ -233,11 +165,24 @@ static void put_folded(struct writer *w, uint32_t cp)
 
 struct slice text_normalise(struct slice in, char *out, size_t cap)
 {
-    struct writer w = { .out = out, .cap = cap };
+    return text_normalise_with(in, 0, out, NULL, cap);
+}
 
+struct slice text_normalise_with(struct slice in, unsigned options, char *out, uint32_t *from,
+                                 size_t cap)
+{
+    struct writer w = { .out = out, .cap = cap, .from = from };
+    const char *start = in.ptr;
+
+    ENSURE(in.len <= UINT32_MAX);
     while (in.len > 0 && !w.full) {
-        uint32_t cp = text_next(&in);
+        uint32_t cp;
         uint32_t folded;
+
+        w.at = (uint32_t)(in.ptr - start);
+        cp = text_next(&in);
+        if ((options & TEXT_SIMPLIFY) != 0)
+            cp = text_simplify(cp);
 
         if (cp < 0x80 || (cp >= 0x4E00 && cp <= 0x9FFF) || is_kana(cp) || is_hangul(cp)) {
             put(&w, cp);
@@ -250,6 +195,37 @@ struct slice text_normalise(struct slice in, char *out, size_t cap)
             put_folded(&w, cp);
     }
     return slice_make(out, w.len);
+}
+
+static bool hangs_on(uint32_t cp)
+{
+    utf8proc_category_t category;
+
+    if (cp < 0x300)
+        return false;
+    category = utf8proc_category((utf8proc_int32_t)cp);
+    return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_ME ||
+           category == UTF8PROC_CATEGORY_MC || category == UTF8PROC_CATEGORY_CF;
+}
+
+struct slice text_original(struct slice in, struct slice normalised, const uint32_t *from,
+                           size_t start, size_t len)
+{
+    size_t end = start + len;
+    size_t limit = end < normalised.len ? from[end] : in.len;
+    struct slice rest;
+
+    ENSURE(len > 0 && end <= normalised.len);
+    rest = slice_make(in.ptr + from[end - 1], in.len - from[end - 1]);
+    (void)text_next(&rest);
+    while ((size_t)(rest.ptr - in.ptr) < limit) {
+        struct slice ahead = rest;
+
+        if (!hangs_on(text_next(&ahead)))
+            break;
+        rest = ahead;
+    }
+    return slice_make(in.ptr + from[start], (size_t)(rest.ptr - in.ptr) - from[start]);
 }
 
 struct slice text_key(struct slice normalised, char *out, size_t cap)

@@ -15,6 +15,7 @@ enum {
     MEMO_SLOTS = 1024,  /* the words of a shop's visitors; 32 KiB, fits the first cache levels */
     MEMO_WORD_MAX = 22, /* longer words are stemmed each time */
     WORD_BYTES_MAX = TEXT_WORD_CHARS_MAX * 4,
+    MASKS_MAX = 64, /* of one message; a table of numbers says no more with its 65th */
     NGRAM_MIN = 2,
     NGRAM_MAX = 5,
 };
@@ -217,6 +218,22 @@ static void emit_cjk(struct scan *scan, const char *starts[3], unsigned run, con
     }
 }
 
+/* The masks as grams; each is a word of its own, so they don't follow the text order of the rest.
+ */
+static void emit_masks(struct scan *scan, struct slice normalised)
+{
+    struct text_mask masks[MASKS_MAX];
+    size_t count = text_masks(normalised, masks, MASKS_MAX);
+
+    for (size_t i = 0; i < count; i++) {
+        struct slice name = slice_of(text_mask_name(masks[i].kind));
+        size_t len = masks[i].len < UINT16_MAX ? masks[i].len : UINT16_MAX;
+
+        emit(scan, TEXT_GRAM_MASK, hash_gram(TEXT_GRAM_MASK, name.ptr, name.len),
+             slice_make(normalised.ptr + masks[i].start, len));
+    }
+}
+
 size_t text_grams(struct text_stemmer *stemmer, struct slice normalised, unsigned kinds,
                   struct text_gram *out, size_t max)
 {
@@ -227,6 +244,8 @@ size_t text_grams(struct text_stemmer *stemmer, struct slice normalised, unsigne
     unsigned run = 0;
 
     ENSURE(stemmer != NULL || (kinds & TEXT_GRAM_STEM) == 0);
+    if ((kinds & TEXT_GRAM_MASK) != 0)
+        emit_masks(&scan, normalised);
     while (normalised.len > 0 && scan.count < max) {
         struct slice rest = normalised;
         enum text_class class = text_classify(text_next(&rest));
