@@ -1,0 +1,12 @@
+# Packaged libraries that tests hold our own code against; each only where its package is there.
+include(CheckLanguage)
+pkg_check_modules(RE2 IMPORTED_TARGET re2)
+check_language(CXX)
+if(RE2_FOUND AND CMAKE_CXX_COMPILER)
+    enable_language(CXX)
+    add_library(kefu_re2 OBJECT ${CMAKE_CURRENT_LIST_DIR}/re2.cc)
+    target_compile_options(kefu_re2 PRIVATE -std=c++17 -Wall -Wextra)
+    target_link_libraries(kefu_re2 PUBLIC PkgConfig::RE2)
+else()
+    message(STATUS "the oracle of the regular expressions is not built: libre2-dev or a C++ compiler is missing")
+endif()
