@@ -83,5 +83,6 @@ int bench_store_main(const struct bench_args *args);
 int bench_codec_main(const struct bench_args *args);
 int bench_http_main(const struct bench_args *args);
 int bench_fanout_main(const struct bench_args *args);
+int bench_vector_main(const struct bench_args *args);
 
 #endif

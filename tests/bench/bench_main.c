@@ -14,6 +14,7 @@ static const struct {
     { "codec", bench_codec_main, "one chat message: protobuf, JSON, JSON libraries" },
     { "http", bench_http_main, "a small JSON GET beside nginx" },
     { "fanout", bench_fanout_main, "one conversation, many watching sessions" },
+    { "vector", bench_vector_main, "the k nearest of N rows beside numpy" },
 };
 
 static int usage(void)
