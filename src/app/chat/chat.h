@@ -192,8 +192,8 @@ enum chat_query_kind {
     CHAT_QUERY_START,     /* visitor, site, client_id -> conv (begun so), open_conv, visitor_msg */
     CHAT_QUERY_VISITOR,   /* visitor, limit -> visitor_msg, headers newest first */
     CHAT_QUERY_THREAD,    /* conv, from..to, limit, newest_first, overlay -> events, more */
-    CHAT_QUERY_DUE,       /* due_before -> headers by due time */
-    CHAT_QUERY_OPEN,      /* -> headers of conversations queued or with an agent */
+    CHAT_QUERY_DUE,       /* due_before, after_due, after_conv -> headers by due time, more */
+    CHAT_QUERY_OPEN,      /* after_conv -> headers of open conversations by id, more */
 };
 
 /* A read that may block: chat makes it, a worker fills in the out part (strings in its arena), and
@@ -208,7 +208,8 @@ struct chat_query {
     uint32_t from_seq, to_seq, limit;
     bool newest_first;
     bool public_only;
-    int64_t due_before;
+    int64_t due_before, after_due;
+    uint64_t after_conv;
     struct store_overlay *overlay; /* unsettled turns; owned by the query */
     unsigned overlay_count;
 
@@ -230,7 +231,7 @@ struct chat_query {
     Kefu__V1__StoredEvent **events;
     unsigned event_count;
 
-    bool more; /* the thread holds further events on the far side */
+    bool more; /* further events on the far side of the thread, further headers of the list */
 
     struct arena arena; /* of the out part */
     uint64_t token;     /* chat's own */
@@ -264,8 +265,8 @@ struct chat_desk_report {
     struct site_id site;
     struct conv_id conv;
     struct visitor_id visitor;
-    uint32_t head_seq;
-    uint32_t state; /* enum conv_state */
+    uint32_t head_seq; /* 0: where it stands is not said (closed: there is no such one) */
+    uint32_t state;    /* enum conv_state */
     struct agent_id agent;
     int64_t queued_at;
     uint64_t reservation; /* set: answers that reservation */
@@ -310,7 +311,8 @@ struct chat_ops {
 struct chat_limits {
     uint32_t visitor_rate; /* messages per second; 0: off */
     uint32_t visitor_burst;
-    uint32_t live_max;    /* conversations; 0: LIMIT_LIVE_CONV_MAX */
+    uint32_t new_convs_per_hour; /* of one visitor; 0: off */
+    uint32_t live_max;           /* conversations; 0: LIMIT_LIVE_CONV_MAX */
     int64_t live_idle_ms; /* silence after which a settled conversation may leave; 0: default */
 };
 
@@ -343,6 +345,8 @@ void chat_unsubscribe_inbox(struct chat *chat, struct chat_session session,
 void chat_flush(struct chat *chat);
 void chat_completed(struct chat *chat, const struct store_completion *completions, size_t count);
 void chat_query_done(struct chat *chat, struct chat_query **query);
+/* The store put turns of it aside (on_quarantine): it takes nothing more. */
+void chat_conv_quarantine(struct chat *chat, struct conv_id conv);
 /* About once a second: deadlines, eviction, owed resyncs and desk reports, read marks. */
 void chat_tick(struct chat *chat);
 /* Start-up: reports the shard's waiting and assigned conversations to the desk. Needs the store. */
@@ -351,10 +355,11 @@ void chat_start(struct chat *chat);
 bool chat_started(const struct chat *chat);
 
 /* From the desk, by mailbox. The answer is a desk report that names the reservation. */
-void chat_desk_assign(struct chat *chat, struct conv_id conv, struct agent_id agent,
-                      uint64_t reservation);
-/* The agent is gone for good: back to the queue, in the old place. */
-void chat_desk_requeue(struct chat *chat, struct conv_id conv, struct agent_id agent);
+void chat_desk_assign(struct chat *chat, struct workspace_id workspace, struct conv_id conv,
+                      struct agent_id agent, uint64_t reservation);
+/* The agent is gone for good: back to the queue, in the old place. Answered by a report too. */
+void chat_desk_requeue(struct chat *chat, struct workspace_id workspace, struct conv_id conv,
+                       struct agent_id agent);
 void chat_desk_position(struct chat *chat, struct conv_id conv, uint32_t position,
                         uint32_t estimated_wait_ms, bool agents_online);
 

@@ -35,12 +35,20 @@ void conv_touch(struct chat *chat, struct conv *conv)
     list_append(chat, conv);
 }
 
-static bool conv_evictable(struct chat *chat, const struct conv *conv)
+static bool conv_evictable_but_owed(struct chat *chat, const struct conv *conv)
 {
     return !conv_owes(chat, conv) && conv->in_flight == 0 && conv->overlay_count == 0 &&
-           conv->wait.count == 0 && !conv->wait.blocked && !conv->desk_owed &&
-           (!conv->marks_dirty || conv->stale) &&
-           conv->head.life.state != CONV_QUEUED; /* told its place in the queue all the time */
+           conv->wait.count == 0 && !conv->wait.blocked && conv->wait.pins == 0 &&
+           /* A start that looks for it in the store must find it there or here. */
+           (conv->visitor == NULL || !conv->visitor->wait.blocked) &&
+           (conv->stale || (!conv->marks_dirty &&
+                            /* told its place in the queue all the time */
+                            conv->head.life.state != CONV_QUEUED));
+}
+
+static bool conv_evictable(struct chat *chat, const struct conv *conv)
+{
+    return conv_evictable_but_owed(chat, conv) && !conv->desk_owed;
 }
 
 static bool evict_one(struct chat *chat)
@@ -57,6 +65,19 @@ static bool evict_one(struct chat *chat)
     return false;
 }
 
+/* Read marks that no turn has taken along are stored before their conversation leaves. */
+static void marks_store(struct chat *chat, struct conv *conv)
+{
+    struct turn *turn;
+    struct err err;
+
+    if (!conv->marks_dirty || conv->stale || chat->failed || conv->in_flight > 0)
+        return;
+    turn = turn_begin(chat, conv, NULL);
+    if (turn_commit(chat, &turn, &err) != ERR_OK)
+        turn_abort(chat, &turn); /* at the next tick */
+}
+
 void conv_evict_idle(struct chat *chat)
 {
     int64_t idle = chat->options.limits.live_idle_ms;
@@ -64,12 +85,49 @@ void conv_evict_idle(struct chat *chat)
     unsigned budget = EVICT_PER_TICK;
     struct conv *conv = chat->oldest;
 
-    while (conv != NULL && budget-- > 0 && (conv->touched_ms <= before || conv->stale)) {
+    while (conv != NULL && budget-- > 0 && conv->touched_ms <= before) {
         struct conv *next = conv->newer;
 
         conv_settle(chat, conv);
         if (conv_evictable(chat, conv))
             conv_drop(chat, conv);
+        else
+            marks_store(chat, conv);
+        conv = next;
+    }
+}
+
+/* What the desk was not told of a stale conversation, it is told as soon as it is loaded. */
+static void conv_reload(struct chat *chat, struct conv *conv)
+{
+    bool owed = conv->desk_owed;
+
+    conv->desk_owed = false;
+    conv = conv_renew(chat, conv);
+    if (conv == NULL || !owed)
+        return;
+    conv->desk_owed = chat->desk_owed = true;
+    if (!conv_load(chat, conv))
+        conv_drop(chat, conv);
+}
+
+void conv_sweep_stale(struct chat *chat)
+{
+    struct conv *conv = chat->oldest;
+
+    if (!chat->stale)
+        return;
+    chat->stale = false;
+    while (conv != NULL) {
+        struct conv *next = conv->newer;
+
+        if (conv->stale) {
+            conv_settle(chat, conv);
+            if (conv_evictable_but_owed(chat, conv))
+                conv_reload(chat, conv);
+            else
+                chat->stale = true;
+        }
         conv = next;
     }
 }
@@ -112,7 +170,7 @@ void conv_drop(struct chat *chat, struct conv *conv)
 {
     struct visitor *visitor = conv->visitor;
 
-    ENSURE(conv->in_flight == 0 && conv->wait.count == 0);
+    ENSURE(conv->in_flight == 0 && conv->wait.count == 0 && conv->wait.pins == 0);
     if (visitor != NULL) {
         struct conv **link = &visitor->convs;
 
@@ -139,6 +197,17 @@ bool conv_load(struct chat *chat, struct conv *conv)
     query->conv = conv->id;
     chat->stats.loads++;
     return chat_ask(chat, &query, &conv->wait);
+}
+
+struct conv *conv_renew(struct chat *chat, struct conv *conv)
+{
+    struct conv_id id = conv->id;
+
+    conv_settle(chat, conv);
+    if (!conv_evictable(chat, conv))
+        return NULL;
+    conv_drop(chat, conv);
+    return conv_obtain(chat, id);
 }
 
 void conv_string(char **field, struct slice value, size_t len_max)
@@ -249,10 +318,9 @@ void conv_loaded(struct chat *chat, struct conv *conv, struct chat_query *query)
     visitor->stored = true;
     visitor->fresh = false;
     conv_attach(chat, conv, visitor);
-    if (conv->head.due_at > chat_now(chat)) {
-        conv->due_entry = conv->head.due_at;
-        due_add(chat, conv->id, conv->due_entry);
-    }
+    due_note(chat, conv);
+    if (conv->desk_owed || conv->head.life.state == CONV_QUEUED)
+        desk_tell(chat, conv); /* the desk tells it its place in turn */
     chat_drain(chat, &conv->wait);
 }
 
@@ -290,6 +358,18 @@ void conv_overlay_add(struct conv *conv, const struct turn *turn, uint64_t posit
         .first_seq = turn->first_seq,
         .n_events = (uint32_t)turn->msg.n_events,
     };
+}
+
+struct store_overlay *conv_overlay_copy(const struct conv *conv)
+{
+    size_t bytes = conv->overlay_count * sizeof(conv->overlay[0]);
+    struct store_overlay *copy;
+
+    if (bytes == 0)
+        return NULL;
+    copy = mem_alloc(bytes);
+    memcpy(copy, conv->overlay, bytes);
+    return copy;
 }
 
 static char *text_or_empty(const char *text)
@@ -438,7 +518,6 @@ struct visitor *visitor_obtain(struct chat *chat, struct visitor_id id)
     visitor = mem_zalloc(sizeof(*visitor));
     visitor->id = id;
     visitor->subs.key = id.v;
-    visitor->tokens_at = INT64_MIN;
     if (!map_u64_put(&chat->visitors, id.v, visitor)) {
         free(visitor);
         return NULL;
@@ -449,7 +528,7 @@ struct visitor *visitor_obtain(struct chat *chat, struct visitor_id id)
 void visitor_release(struct chat *chat, struct visitor *visitor)
 {
     if (visitor->subs.count > 0 || visitor->convs != NULL || visitor->wait.count > 0 ||
-        visitor->wait.blocked)
+        visitor->wait.blocked || visitor->wait.pins > 0)
         return;
     ENSURE(map_u64_take(&chat->visitors, visitor->id.v) == visitor);
     free(visitor->subs.subs);

@@ -7,14 +7,25 @@
 
 #include <stdlib.h>
 
+#include "log.h"
 #include "mem.h"
 
 enum { DUES_PER_TICK = 4096, OPEN_PER_TICK = 4096 }; /* bound a tick */
 
-void desk_tell(struct chat *chat, struct conv *conv, uint64_t reservation, bool refused)
+static void report_send(struct chat *chat, struct conv *conv, const struct chat_desk_report *report)
+{
+    if (chat->options.ops.desk_report(chat->options.ops.ctx, report))
+        conv->desk_owed = false;
+    else
+        conv->desk_owed = chat->desk_owed = true;
+}
+
+/* Only what is stored is reported: nothing of conv may be in flight. */
+static struct chat_desk_report report_of(const struct conv *conv)
 {
     const struct conv_head *head = &conv->head;
-    struct chat_desk_report report = {
+
+    return (struct chat_desk_report){
         .workspace = conv->workspace,
         .site = conv->site,
         .conv = conv->id,
@@ -23,17 +34,70 @@ void desk_tell(struct chat *chat, struct conv *conv, uint64_t reservation, bool 
         .state = head->life.state,
         .agent = head->life.agent,
         .queued_at = head->life.queued_at,
-        .reservation = reservation,
-        .refused = refused,
     };
-
-    if (chat->options.ops.desk_report(chat->options.ops.ctx, &report))
-        conv->desk_owed = false;
-    else
-        conv->desk_owed = chat->desk_owed = true;
 }
 
-/* A reservation's answer may be lost here; the desk sees from the state how it went. */
+static struct chat_desk_report report_of_header(const Kefu__V1__Header *header)
+{
+    return (struct chat_desk_report){
+        .workspace = { header->workspace_id },
+        .site = { header->site_id },
+        .conv = { header->id },
+        .visitor = { header->visitor_id },
+        .head_seq = header->head_seq,
+        .state = (uint32_t)header->state,
+        .agent = { header->agent_id },
+        .queued_at = header->state == KEFU__V1__CONVERSATION_STATE__queued ? header->queued_at : 0,
+    };
+}
+
+/* Where the conversation stood after this turn; later ones may be in flight. */
+void desk_tell_turn(struct chat *chat, const struct turn *turn)
+{
+    struct chat_desk_report report = report_of_header(&turn->header);
+
+    report.reservation = turn->reservation;
+    report_send(chat, turn->conv, &report);
+}
+
+static bool conv_reportable(const struct conv *conv)
+{
+    return conv->loaded && !conv->stale && conv->in_flight == 0;
+}
+
+void desk_tell(struct chat *chat, struct conv *conv)
+{
+    struct chat_desk_report report;
+
+    if (!conv_reportable(conv)) {
+        conv->desk_owed = chat->desk_owed = true;
+        return;
+    }
+    report = report_of(conv);
+    report_send(chat, conv, &report);
+}
+
+/* Lost when there is no room: then the reservation dies of age. */
+void desk_refuse(struct chat *chat, const struct chat_action *action, const struct err *err)
+{
+    struct conv *conv = conv_find(chat, action->conv);
+    struct chat_desk_report report = { .workspace = action->workspace, .conv = action->conv };
+
+    if (conv != NULL && conv_reportable(conv))
+        report = report_of(conv);
+    else if (err->code == ERR_NOT_FOUND)
+        report.state = CONV_CLOSED;
+    report.reservation = action->reservation;
+    report.refused = true;
+    (void)chat->options.ops.desk_report(chat->options.ops.ctx, &report);
+}
+
+void desk_answer(struct chat *chat, struct conv *conv, const struct chat_action *action)
+{
+    if (action->kind == CHAT_DESK_REQUEUE)
+        desk_tell(chat, conv);
+}
+
 void desk_tell_owed(struct chat *chat)
 {
     if (!chat->desk_owed)
@@ -41,15 +105,16 @@ void desk_tell_owed(struct chat *chat)
     chat->desk_owed = false;
     for (struct conv *conv = chat->newest; conv != NULL; conv = conv->older) {
         if (conv->desk_owed)
-            desk_tell(chat, conv, 0, false);
+            desk_tell(chat, conv); /* a reservation's answer among them is seen from the state */
     }
 }
 
-void chat_desk_assign(struct chat *chat, struct conv_id conv, struct agent_id agent,
-                      uint64_t reservation)
+void chat_desk_assign(struct chat *chat, struct workspace_id workspace, struct conv_id conv,
+                      struct agent_id agent, uint64_t reservation)
 {
     struct chat_action action = {
         .kind = CHAT_DESK_ASSIGN,
+        .workspace = workspace,
         .conv = conv,
         .actor = { .kind = ACTOR_SYSTEM },
         .agent = agent,
@@ -59,10 +124,12 @@ void chat_desk_assign(struct chat *chat, struct conv_id conv, struct agent_id ag
     chat_submit(chat, &action);
 }
 
-void chat_desk_requeue(struct chat *chat, struct conv_id conv, struct agent_id agent)
+void chat_desk_requeue(struct chat *chat, struct workspace_id workspace, struct conv_id conv,
+                       struct agent_id agent)
 {
     struct chat_action action = {
         .kind = CHAT_DESK_REQUEUE,
+        .workspace = workspace,
         .conv = conv,
         .actor = { .kind = ACTOR_SYSTEM },
         .agent = agent,
@@ -88,11 +155,19 @@ void chat_desk_position(struct chat *chat, struct conv_id id, uint32_t position,
 
 /* ---- start-up -------------------------------------------------------------------------------- */
 
-void chat_start(struct chat *chat)
+/* Page after page: a page is asked for, told, and then the next one. */
+static void open_ask(struct chat *chat)
 {
     struct chat_query *query = chat_query_make(CHAT_QUERY_OPEN);
 
-    ENSURE(chat_ask(chat, &query, NULL)); /* at start the workers have room */
+    query->after_conv = chat->open_after;
+    chat->open_out = chat_ask(chat, &query, NULL); /* no room: at the next tick */
+}
+
+void chat_start(struct chat *chat)
+{
+    chat->starting = true;
+    open_ask(chat);
 }
 
 bool chat_started(const struct chat *chat)
@@ -102,6 +177,11 @@ bool chat_started(const struct chat *chat)
 
 void desk_open_done(struct chat *chat, struct chat_query **query)
 {
+    chat->open_out = false;
+    if ((*query)->rc != ERR_OK) {
+        LOG_WARN("chat_open_not_read", KV_TEXT("error", err_code_name((*query)->rc)));
+        return; /* the next tick asks again */
+    }
     chat->open = *query;
     chat->open_next = 0;
     *query = NULL;
@@ -110,22 +190,13 @@ void desk_open_done(struct chat *chat, struct chat_query **query)
 
 static bool open_tell(struct chat *chat, const Kefu__V1__Header *header)
 {
-    struct chat_desk_report report = {
-        .workspace = { header->workspace_id },
-        .site = { header->site_id },
-        .conv = { header->id },
-        .visitor = { header->visitor_id },
-        .head_seq = header->head_seq,
-        .state = (uint32_t)header->state,
-        .agent = { header->agent_id },
-        .queued_at = header->queued_at,
-    };
+    struct chat_desk_report report = report_of_header(header);
     struct conv *live = conv_find(chat, report.conv);
 
     if (id_shard(header->id, chat->options.shards) != chat->options.shard)
         return true;
     if (live != NULL && live->loaded) {
-        desk_tell(chat, live, 0, false);
+        desk_tell(chat, live);
         return true;
     }
     if (report.state != CONV_QUEUED && report.state != CONV_AGENT)
@@ -136,18 +207,27 @@ static bool open_tell(struct chat *chat, const Kefu__V1__Header *header)
 void desk_open_tell(struct chat *chat)
 {
     unsigned budget = OPEN_PER_TICK;
+    bool more;
 
-    if (chat->open == NULL)
+    if (!chat->starting || chat->started || chat->open_out)
         return;
+    if (chat->open == NULL) {
+        open_ask(chat);
+        return;
+    }
     while (chat->open_next < chat->open->header_count && budget-- > 0) {
         if (!open_tell(chat, chat->open->headers[chat->open_next]))
             return;
-        chat->open_next++;
+        chat->open_after = chat->open->headers[chat->open_next++]->id;
     }
     if (chat->open_next < chat->open->header_count)
         return;
+    more = chat->open->more;
     chat_query_destroy(&chat->open);
-    chat->started = true;
+    if (more)
+        open_ask(chat);
+    else
+        chat->started = true;
 }
 
 /* ---- deadlines ------------------------------------------------------------------------------- */
@@ -198,6 +278,18 @@ static struct due due_take(struct chat *chat)
     }
 }
 
+/* A far deadline is found by the load before it comes; whoever takes an early entry looks again. */
+void due_note(struct chat *chat, struct conv *conv)
+{
+    int64_t at = conv->head.due_at;
+
+    if (at == 0 || at > chat_now(chat) + DUE_AHEAD_MS ||
+        (conv->due_entry != 0 && conv->due_entry <= at))
+        return;
+    conv->due_entry = at;
+    due_add(chat, conv->id, at);
+}
+
 static void due_pass(struct chat *chat, struct due due)
 {
     struct conv *conv = conv_find(chat, (struct conv_id){ due.conv });
@@ -211,26 +303,21 @@ static void due_pass(struct chat *chat, struct due due)
         if (conv->due_entry != due.at)
             return; /* an older entry of the same conversation */
         conv->due_entry = 0;
-        if (conv->head.due_at > chat_now(chat)) {
-            conv->due_entry = conv->head.due_at;
-            due_add(chat, conv->id, conv->due_entry);
-            return;
-        }
-        if (conv->head.due_at == 0)
+        if (conv->head.due_at > chat_now(chat))
+            due_note(chat, conv);
+        if (conv->head.due_at == 0 || conv->head.due_at > chat_now(chat))
             return;
     }
-    chat_submit(chat, &action);
+    chat_submit(chat, &action); /* refused: the next load finds it again */
 }
 
-static void due_load(struct chat *chat)
+static void due_ask(struct chat *chat, int64_t after_due, uint64_t after_conv)
 {
-    struct chat_query *query;
+    struct chat_query *query = chat_query_make(CHAT_QUERY_DUE);
 
-    if (chat->due_blocked || chat_now(chat) < chat->due_load_at)
-        return;
-    query = chat_query_make(CHAT_QUERY_DUE);
-    query->due_before = chat_now(chat) + DUE_AHEAD_MS;
-    chat->due_load_at = chat_now(chat) + DUE_LOAD_MS;
+    query->due_before = chat->due_load_at - DUE_LOAD_MS + DUE_AHEAD_MS;
+    query->after_due = after_due;
+    query->after_conv = after_conv;
     chat->due_blocked = chat_ask(chat, &query, NULL);
 }
 
@@ -238,11 +325,20 @@ void due_loaded(struct chat *chat, struct chat_query *query)
 {
     chat->due_blocked = false;
     for (unsigned i = 0; i < query->header_count; i++) {
-        struct conv_id id = { query->headers[i]->id };
+        const Kefu__V1__Header *header = query->headers[i];
+        struct conv *live = conv_find(chat, (struct conv_id){ header->id });
 
-        if (id_shard(id.v, chat->options.shards) == chat->options.shard &&
-            conv_find(chat, id) == NULL)
-            due_add(chat, id, query->headers[i]->due_at);
+        if (id_shard(header->id, chat->options.shards) != chat->options.shard)
+            continue;
+        if (live == NULL)
+            due_add(chat, (struct conv_id){ header->id }, header->due_at);
+        else if (live->loaded)
+            due_note(chat, live);
+    }
+    if (query->more && query->header_count > 0) {
+        const Kefu__V1__Header *last = query->headers[query->header_count - 1];
+
+        due_ask(chat, last->due_at, last->id);
     }
 }
 
@@ -250,7 +346,10 @@ void due_run(struct chat *chat)
 {
     unsigned budget = DUES_PER_TICK;
 
-    due_load(chat);
+    if (!chat->due_blocked && chat_now(chat) >= chat->due_load_at) {
+        chat->due_load_at = chat_now(chat) + DUE_LOAD_MS;
+        due_ask(chat, 0, 0);
+    }
     while (chat->due_count > 0 && chat->dues[0].at <= chat_now(chat) && budget-- > 0)
         due_pass(chat, due_take(chat));
 }

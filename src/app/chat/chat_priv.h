@@ -4,7 +4,10 @@
  *   chat.c         life, submit, admission, the queue of what waits
  *   chat_conv.c    live conversations and visitors: load, evict, headers
  *   chat_turn.c    a turn from its first event to its acknowledgement and delivery
- *   chat_action.c  what each action does to a conversation
+ *   chat_start.c   a visitor's start, identity and page
+ *   chat_action.c  the table of actions, their checks, repeats, and the small ones
+ *   chat_say.c     messages, notes, and the bot's answer
+ *   chat_care.c    whose a conversation is, and its end
  *   chat_sub.c     who listens, and handing one push to many
  *   chat_read.c    history, heads, rows of the inbox
  *   chat_desk.c    what the desk asks, deadlines
@@ -42,6 +45,7 @@ struct lookup {
     bool client_found;
     bool target_done;
     bool target_found;
+    bool target_recalled;
     uint32_t client_seq;
     int64_t client_created_at;
     uint64_t client_hash;
@@ -64,8 +68,9 @@ struct pending {
 /* Actions of one conversation or visitor, in order, behind at most one query. */
 struct waitlist {
     struct pending *head, *tail;
-    unsigned count;
+    uint16_t count;
     bool blocked; /* a query is out */
+    uint8_t pins; /* somebody works with its owner: not to be freed */
 };
 
 /* ---- listeners ------------------------------------------------------------------------------- */
@@ -135,11 +140,14 @@ struct visitor {
     struct conv *convs; /* live */
     char *profile;      /* encoded Visitor, until it is stored */
     uint32_t profile_len;
-    bool fresh;         /* made by this process and nothing committed: no look-up can find it */
-    bool stored;        /* the record is in the store (or in a turn on its way) */
-    bool profile_dirty; /* profile must go with the next turn */
-    int32_t tokens;     /* thousandths of a message */
-    int64_t tokens_at;
+    bool fresh;            /* made by this process and nothing committed: no look-up can find it */
+    bool stored;           /* the record is in the store (or in a turn on its way) */
+    bool profile_dirty;    /* profile must go with the next turn */
+    bool profile_borrowed; /* read from the store, for the action that runs */
+    bool tokens_known;
+    int32_t tokens; /* thousandths of a message */
+    uint32_t begun; /* conversations since begun_since */
+    int64_t tokens_at, begun_since;
     struct waitlist wait;
 };
 
@@ -207,15 +215,19 @@ struct chat {
     struct buf batch;
     struct turn *flight_head, *flight_tail; /* with the store, in order */
     unsigned flight_count;
-    bool failed; /* a turn failed: nothing new until all in flight are back */
-    uint64_t ticket;
+    unsigned room;         /* turns that the store takes, asked when the batch began */
+    bool failed;           /* a turn failed: nothing new until all in flight are back */
+    uint64_t ticket;       /* of the next turn */
+    uint64_t batch_ticket; /* of the first one in the batch: before it all are with the store */
     uint64_t token;
+    uint64_t visitor_seed;
     struct due *dues; /* binary heap by time; entries may be out of date */
     uint32_t due_count, due_cap;
     int64_t due_load_at;     /* next time that deadlines are read from the store */
     struct chat_query *open; /* start-up: what is still to be told to the desk */
     unsigned open_next;
-    bool started;
+    uint64_t open_after;
+    bool open_out, starting, started;
     struct chat_receiver *receivers;
     uint32_t receiver_cap;
     struct arena scratch; /* one action or push; reset at its end */
@@ -223,16 +235,19 @@ struct chat {
     bool due_blocked; /* a query for deadlines is out */
     bool desk_owed;   /* some live conversation has a report to make again */
     bool owed;        /* some topic of a live conversation is owed a resync */
+    bool stale;       /* some live conversation is to be dropped */
     uint32_t waiting;
     uint32_t subscribers;
     struct chat_stats stats;
 };
 
-/* One run of an action. pending: the copy, when it is run again after waiting. */
+/* One run of an action. When it is run again after waiting: pending is its copy, NULL as soon as
+ * it waits again, and from the list that it was taken from. */
 struct run {
     const struct chat_action *action;
     struct lookup *lookup;
     struct pending *pending;
+    struct waitlist *from;
 };
 
 static inline int64_t chat_now(const struct chat *chat)
@@ -246,17 +261,25 @@ void chat_reply_ack(struct chat *chat, struct chat_session to, uint64_t cookie, 
 void chat_reply_error(struct chat *chat, struct chat_session to, uint64_t cookie,
                       struct conv_id conv, const struct err *err);
 void chat_refuse(struct chat *chat, const struct chat_action *action, const struct err *err);
-/* Runs an action that has its conversation or visitor; a pending one is freed unless it waits on.
- */
+void chat_refuse_busy(struct chat *chat, const struct chat_action *action, const char *what);
+/* Sends an action its way; a pending one belongs to the caller again unless it waits on. */
 void chat_run(struct chat *chat, struct run *run);
-/* The action waits at the end (or, run again, at the head) of the list; refused when it is full. */
-void chat_wait(struct chat *chat, struct waitlist *list, struct run *run);
-/* Runs what waits until something blocks again. owner stays valid: the caller pins it. */
+void chat_run_conv(struct chat *chat, struct run *run);
+/* The action waits at the end of the list (or at its head, if it was taken from there). False: the
+ * list is full and the action was refused. */
+bool chat_wait(struct chat *chat, struct waitlist *list, struct run *run);
+/* Runs what waits until something blocks again. The list's owner is pinned meanwhile. */
 void chat_drain(struct chat *chat, struct waitlist *list);
 void chat_wait_fail(struct chat *chat, struct waitlist *list, const struct err *err);
 struct chat_query *chat_query_make(enum chat_query_kind kind);
 /* Sends it, with list blocked until it is back. False: no room, the query is gone. */
 bool chat_ask(struct chat *chat, struct chat_query **query, struct waitlist *list);
+/* The same for an action, which waits at the list for the answer or is refused. */
+void chat_ask_for(struct chat *chat, struct chat_query **query, struct waitlist *list,
+                  struct run *run);
+/* Counts against the visitor's new conversations of the hour. */
+MUST_USE enum err_code chat_new_conv_take(struct chat *chat, struct visitor *visitor,
+                                          struct err *err);
 
 /* chat_conv.c */
 /* NULL: the bound is reached and nothing could be evicted. A new stub is not loaded. */
@@ -266,8 +289,12 @@ void conv_touch(struct chat *chat, struct conv *conv);
 void conv_attach(struct chat *chat, struct conv *conv, struct visitor *visitor);
 void conv_drop(struct chat *chat, struct conv *conv);
 bool conv_load(struct chat *chat, struct conv *conv);
+/* After a failed turn: the conversation as a stub to be loaded anew, or NULL: not yet. */
+struct conv *conv_renew(struct chat *chat, struct conv *conv);
+struct store_overlay *conv_overlay_copy(const struct conv *conv);
 void conv_loaded(struct chat *chat, struct conv *conv, struct chat_query *query);
 void conv_evict_idle(struct chat *chat);
+void conv_sweep_stale(struct chat *chat);
 void conv_settle(struct chat *chat, struct conv *conv);
 void conv_overlay_add(struct conv *conv, const struct turn *turn, uint64_t position);
 void conv_header(const struct conv *conv, Kefu__V1__Header *out, Kefu__V1__PageView *page);
@@ -288,7 +315,13 @@ struct turn *turn_begin(struct chat *chat, struct conv *conv, const struct chat_
 Kefu__V1__Event *turn_event(struct chat *chat, struct turn *turn, Kefu__V1__Event__Kind kind,
                             bool internal, enum actor_kind author, uint64_t author_id,
                             struct slice author_name);
+/* By the actor of the action, under its name. */
+Kefu__V1__Event *turn_by(struct chat *chat, struct turn *turn, Kefu__V1__Event__Kind kind,
+                         bool internal, const struct chat_action *action);
 char *turn_text(struct turn *turn, struct slice text);
+/* queued_at: a place in the queue to keep; 0: none. */
+MUST_USE enum err_code turn_move(struct chat *chat, struct turn *turn, enum conv_state to,
+                                 struct agent_id agent, int64_t queued_at, struct err *err);
 /* This event carries the action's client id and gives its acknowledgement. */
 void turn_stimulus(struct turn *turn, const struct chat_action *action, uint64_t hash);
 void turn_abort(struct chat *chat, struct turn **turn);
@@ -296,15 +329,45 @@ void turn_abort(struct chat *chat, struct turn **turn);
 MUST_USE enum err_code turn_commit(struct chat *chat, struct turn **turn, struct err *err);
 /* The turn in flight or in the batch that holds this seq; NULL: none. */
 struct turn *turn_holding(struct chat *chat, const struct conv *conv, uint32_t seq);
+/* Each turn of conv that is not stored yet, in order: after NULL the first. */
+struct turn *turn_next_of(struct chat *chat, const struct conv *conv, struct turn *after);
+bool turn_client_id(struct chat *chat, const struct conv *conv, const uint8_t id[16],
+                    struct store_client_id *out);
+/* The action is answered with that acknowledgement when the turn is stored. False: no room. */
+MUST_USE bool turn_wait(struct turn *turn, const struct chat_action *action,
+                        const struct store_client_id *first);
 void turns_free(struct chat *chat);
+
+/* chat_start.c */
+void start_run(struct chat *chat, struct visitor *visitor, struct run *run);
+void start_known(struct chat *chat, struct chat_query *query);
+/* A message to a conversation that was closed too long ago begins a new one. True: it did, and
+ * conv may be gone. */
+bool start_instead(struct chat *chat, const struct conv *conv, struct run *run);
+void identify_run(struct chat *chat, struct visitor *visitor, struct run *run);
+void page_run(struct chat *chat, const struct chat_action *action);
 
 /* chat_action.c */
 uint64_t action_hash(const struct chat_action *action);
 MUST_USE enum err_code action_check(const struct chat_action *action, struct err *err);
-MUST_USE enum err_code action_decide(struct chat *chat, struct conv *conv, struct run *run,
-                                     struct err *err);
-void action_due(struct chat *chat, struct conv *conv);
+bool action_rated(const struct chat_action *action);
 bool action_from_visitor(const struct chat_action *action);
+/* On a loaded conversation. */
+void action_run(struct chat *chat, struct conv *conv, struct run *run);
+/* Sets the deadline that follows from the conversation's state. */
+void action_due(struct chat *chat, struct conv *conv);
+void target_known(struct lookup *lookup, const struct chat_query *query);
+void subscribe_inbox(struct chat *chat, const struct chat_action *action);
+
+/* What an action adds to its turn. No event: nothing to change, which is fine. A fault leaves the
+ * turn half made; it is aborted. */
+typedef enum err_code action_decide(struct chat *chat, struct turn *turn, struct run *run,
+                                    struct err *err);
+
+/* chat_say.c, chat_care.c */
+action_decide decide_say, decide_assign, decide_decline, decide_transfer, decide_close,
+    decide_reopen, decide_to_bot, decide_idle, decide_desk_assign, decide_desk_requeue;
+bool conv_is_of(const struct conv *conv, const struct chat_actor *actor);
 
 /* chat_sub.c */
 MUST_USE enum err_code sub_add(struct chat *chat, struct topic *topic, struct chat_session session,
@@ -329,11 +392,17 @@ void read_heads_done(struct chat *chat, struct ask *ask, struct chat_query *quer
 void read_row(struct chat *chat, struct conv *conv, const struct chat_action *action);
 
 /* chat_desk.c */
-void desk_tell(struct chat *chat, struct conv *conv, uint64_t reservation, bool refused);
+/* Where it stands, as soon as nothing of it is in flight. */
+void desk_tell(struct chat *chat, struct conv *conv);
+void desk_tell_turn(struct chat *chat, const struct turn *turn);
+/* The desk's wish cannot be met, or was met already: it must not wait for a report. */
+void desk_refuse(struct chat *chat, const struct chat_action *action, const struct err *err);
+void desk_answer(struct chat *chat, struct conv *conv, const struct chat_action *action);
 void desk_tell_owed(struct chat *chat);
 void desk_open_done(struct chat *chat, struct chat_query **query);
 void desk_open_tell(struct chat *chat);
 void due_add(struct chat *chat, struct conv_id conv, int64_t at);
+void due_note(struct chat *chat, struct conv *conv); /* its deadline changed */
 void due_run(struct chat *chat);
 void due_loaded(struct chat *chat, struct chat_query *query);
 

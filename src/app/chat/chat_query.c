@@ -8,7 +8,7 @@
 #include "mem.h"
 #include "schema.h"
 
-enum { QUERY_LIST_MAX = 100 * 1000 }; /* open conversations and deadlines of one start or load */
+enum { QUERY_LIST_MAX = 2000 }; /* headers of one query; the next one goes on after them */
 
 struct chat_query *chat_query_make(enum chat_query_kind kind)
 {
@@ -200,35 +200,37 @@ static enum err_code run_thread(struct chat_query *query, struct store *store)
 
 static enum err_code run_due(struct chat_query *query, struct store *store)
 {
-    struct store_page page = { 0 };
-    enum err_code rc = store_conv_due_list(store, query->due_before, 0, 0, STORE_PAGE_MAX,
-                                           &query->arena, &page, NULL);
+    struct store_page page = { .more = true };
+    enum err_code rc = ERR_OK;
 
-    while (rc == ERR_OK) {
-        rc = take_headers(query, &page);
-        if (rc != ERR_OK || !page.more || query->header_count >= QUERY_LIST_MAX)
-            break;
-        rc = store_conv_due_list(store, query->due_before,
-                                 query->headers[query->header_count - 1]->due_at,
-                                 query->headers[query->header_count - 1]->id, STORE_PAGE_MAX,
-                                 &query->arena, &page, NULL);
+    while (rc == ERR_OK && page.more && query->header_count + STORE_PAGE_MAX <= QUERY_LIST_MAX) {
+        rc = store_conv_due_list(store, query->due_before, query->after_due, query->after_conv,
+                                 STORE_PAGE_MAX, &query->arena, &page, NULL);
+        if (rc == ERR_OK)
+            rc = take_headers(query, &page);
+        if (rc == ERR_OK && page.n > 0) {
+            query->after_due = query->headers[query->header_count - 1]->due_at;
+            query->after_conv = query->headers[query->header_count - 1]->id;
+        }
     }
+    query->more = page.more;
     return rc;
 }
 
 static enum err_code run_open(struct chat_query *query, struct store *store)
 {
-    struct store_page page = { 0 };
-    uint64_t after = 0;
-    enum err_code rc;
+    struct store_page page = { .more = true };
+    enum err_code rc = ERR_OK;
 
-    do {
-        rc = store_conv_open_list(store, after, STORE_PAGE_MAX, &query->arena, &page, NULL);
+    while (rc == ERR_OK && page.more && query->header_count + STORE_PAGE_MAX <= QUERY_LIST_MAX) {
+        rc = store_conv_open_list(store, query->after_conv, STORE_PAGE_MAX, &query->arena, &page,
+                                  NULL);
         if (rc == ERR_OK)
             rc = take_headers(query, &page);
-        if (rc == ERR_OK && query->header_count > 0)
-            after = query->headers[query->header_count - 1]->id;
-    } while (rc == ERR_OK && page.more && query->header_count < QUERY_LIST_MAX);
+        if (rc == ERR_OK && page.n > 0)
+            query->after_conv = query->headers[query->header_count - 1]->id;
+    }
+    query->more = page.more;
     return rc;
 }
 

@@ -40,18 +40,6 @@ static void reply_history(struct chat *chat, const struct ask *ask, struct chat_
     free(events);
 }
 
-static struct store_overlay *overlay_copy(const struct conv *conv)
-{
-    size_t bytes = conv->overlay_count * sizeof(conv->overlay[0]);
-    struct store_overlay *copy;
-
-    if (bytes == 0)
-        return NULL;
-    copy = mem_alloc(bytes);
-    memcpy(copy, conv->overlay, bytes);
-    return copy;
-}
-
 /* Sends a query that belongs to no waitlist. False: no room, the caller refuses. */
 static bool ask_store(struct chat *chat, struct chat_query **query, const struct ask *ask)
 {
@@ -78,10 +66,9 @@ void read_history(struct chat *chat, struct conv *conv, const struct chat_action
         .internal = action->actor.kind != ACTOR_VISITOR,
     };
     uint32_t head = ask.internal ? conv->seen_seq : conv->seen_public_seq;
-    bool range = action->from_seq > 0;
+    bool range = action->from_seq > 0 || action->to_seq > 0;
     uint32_t to = range ? action->to_seq : action->before_seq - (action->before_seq > 0);
     struct chat_query *query;
-    struct err err;
 
     if (to == 0 || to > head)
         to = head;
@@ -98,12 +85,10 @@ void read_history(struct chat *chat, struct conv *conv, const struct chat_action
     query->limit = action->limit > 0 ? action->limit : LIMIT_FETCH_EVENTS_DEFAULT;
     query->newest_first = !range;
     query->public_only = !ask.internal;
-    query->overlay = overlay_copy(conv);
+    query->overlay = conv_overlay_copy(conv);
     query->overlay_count = conv->overlay_count;
     if (!ask_store(chat, &query, &ask)) {
-        err_set(&err, ERR_BUSY, "too many reads");
-        err.retry_after_ms = RETRY_MS;
-        chat_refuse(chat, action, &err);
+        chat_refuse_busy(chat, action, "too many reads");
     }
 }
 
@@ -211,8 +196,7 @@ void read_heads(struct chat *chat, const struct chat_action *action)
     struct chat_query *query;
 
     if (visitor == NULL) {
-        err_set(&err, ERR_BUSY, "too many visitors");
-        chat_refuse(chat, action, &err);
+        chat_refuse_busy(chat, action, "too many visitors");
         return;
     }
     visitor->workspace = action->workspace;
@@ -233,9 +217,7 @@ void read_heads(struct chat *chat, const struct chat_action *action)
     query->visitor = action->visitor;
     query->limit = LIMIT_HELLO_CONVS_MAX;
     if (!ask_store(chat, &query, &ask)) {
-        err_set(&err, ERR_BUSY, "too many reads");
-        err.retry_after_ms = RETRY_MS;
-        chat_refuse(chat, action, &err);
+        chat_refuse_busy(chat, action, "too many reads");
     }
 }
 

@@ -158,6 +158,31 @@ Kefu__V1__Event *turn_event(struct chat *chat, struct turn *turn, Kefu__V1__Even
     return event;
 }
 
+Kefu__V1__Event *turn_by(struct chat *chat, struct turn *turn, Kefu__V1__Event__Kind kind,
+                         bool internal, const struct chat_action *action)
+{
+    struct slice name = action->actor.name;
+
+    if (action_from_visitor(action))
+        name = slice_of(turn->conv->visitor_name);
+    return turn_event(chat, turn, kind, internal, action->actor.kind, action->actor.id, name);
+}
+
+enum err_code turn_move(struct chat *chat, struct turn *turn, enum conv_state to,
+                        struct agent_id agent, int64_t queued_at, struct err *err)
+{
+    struct conv_head *head = &turn->conv->head;
+    enum err_code rc = conv_move(&head->life, to, agent, queued_at, chat_now(chat), err);
+
+    if (rc != ERR_OK)
+        return rc;
+    if (to == CONV_QUEUED)
+        head->queued_since = head->life.queued_at;
+    else if (to != CONV_AGENT)
+        head->queued_since = 0; /* the next wait is another one */
+    return ERR_OK;
+}
+
 void turn_stimulus(struct turn *turn, const struct chat_action *action, uint64_t hash)
 {
     Kefu__V1__StoredEvent *stored;
@@ -178,11 +203,25 @@ void turn_stimulus(struct turn *turn, const struct chat_action *action, uint64_t
     stored->client_hash = hash;
 }
 
+/* The conversation as it was before. */
+static void turn_undo(struct chat *chat, const struct turn *turn)
+{
+    struct conv *conv = turn->conv;
+    bool agent_changed = conv->head.life.agent.v != turn->before.life.agent.v;
+    struct slice name;
+
+    conv->head = turn->before;
+    if (agent_changed && conv->head.life.agent.v != 0 &&
+        chat->options.ops.agent_name(chat->options.ops.ctx, conv->workspace, conv->head.life.agent,
+                                     &name))
+        conv_string(&conv->agent_name, name, LIMIT_NAME_BYTES_MAX);
+}
+
 void turn_abort(struct chat *chat, struct turn **turn)
 {
     if (*turn == NULL)
         return;
-    (*turn)->conv->head = (*turn)->before;
+    turn_undo(chat, *turn);
     turn_release(chat, *turn);
     *turn = NULL;
 }
@@ -283,7 +322,8 @@ enum err_code turn_commit(struct chat *chat, struct turn **turn_ptr, struct err 
 
     turn_add_marks(turn);
     turn_add_visitor(chat, turn);
-    conv->head.updated_at = turn->own.created_at;
+    if (turn->msg.n_events > 0)
+        conv->head.updated_at = turn->own.created_at;
     turn->desk = turn->desk || conv->head.life.state != turn->before.life.state ||
                  conv->head.life.agent.v != turn->before.life.agent.v;
     conv_header(conv, &turn->header, &turn->page);
@@ -307,21 +347,65 @@ enum err_code turn_commit(struct chat *chat, struct turn **turn_ptr, struct err 
     return ERR_OK;
 }
 
-static struct turn *list_holding(struct turn *turn, const struct conv *conv, uint32_t seq)
+struct turn *turn_next_of(struct chat *chat, const struct conv *conv, struct turn *after)
 {
-    for (; turn != NULL; turn = turn->next) {
-        if (turn->conv == conv && seq >= turn->first_seq &&
-            seq < turn->first_seq + turn->msg.n_events)
+    struct turn *turn = after != NULL ? after->next : chat->flight_head;
+    bool batch = after != NULL && after->ticket >= chat->batch_ticket;
+
+    for (;;) {
+        for (; turn != NULL; turn = turn->next) {
+            if (turn->conv == conv)
+                return turn;
+        }
+        if (batch)
+            return NULL;
+        batch = true;
+        turn = chat->batch_head;
+    }
+}
+
+struct turn *turn_holding(struct chat *chat, const struct conv *conv, uint32_t seq)
+{
+    struct turn *turn = NULL;
+
+    while ((turn = turn_next_of(chat, conv, turn)) != NULL) {
+        if (seq >= turn->first_seq && seq < turn->first_seq + turn->msg.n_events)
             return turn;
     }
     return NULL;
 }
 
-struct turn *turn_holding(struct chat *chat, const struct conv *conv, uint32_t seq)
+bool turn_client_id(struct chat *chat, const struct conv *conv, const uint8_t id[16],
+                    struct store_client_id *out)
 {
-    struct turn *turn = list_holding(chat->flight_head, conv, seq);
+    struct turn *turn = NULL;
 
-    return turn != NULL ? turn : list_holding(chat->batch_head, conv, seq);
+    while ((turn = turn_next_of(chat, conv, turn)) != NULL) {
+        for (size_t i = 0; i < turn->msg.n_events; i++) {
+            const Kefu__V1__StoredEvent *stored = turn->msg.events[i];
+
+            if (stored->client_id.len != 16 || memcmp(stored->client_id.data, id, 16) != 0)
+                continue;
+            *out = (struct store_client_id){ .seq = stored->event->seq,
+                                             .created_at = turn->own.created_at,
+                                             .client_hash = stored->client_hash };
+            return true;
+        }
+    }
+    return false;
+}
+
+bool turn_wait(struct turn *turn, const struct chat_action *action,
+               const struct store_client_id *first)
+{
+    struct waiter *waiter = arena_alloc(&turn->arena, sizeof(*waiter));
+
+    if (waiter == NULL)
+        return false;
+    *waiter = (struct waiter){ turn->waiters, action->from, action->cookie, first->seq,
+                               first->created_at };
+    turn->waiters = waiter;
+    return true;
 }
 
 /* ---- failure --------------------------------------------------------------------------------- */
@@ -331,6 +415,12 @@ static void turn_refuse(struct chat *chat, struct turn *turn, const struct err *
     chat_reply_error(chat, turn->own.to, turn->own.cookie, turn->conv->id, err);
     for (struct waiter *waiter = turn->waiters; waiter != NULL; waiter = waiter->next)
         chat_reply_error(chat, waiter->to, waiter->cookie, turn->conv->id, err);
+    if (turn->reservation != 0)
+        desk_refuse(chat,
+                    &(struct chat_action){ .workspace = turn->conv->workspace,
+                                           .conv = turn->conv->id,
+                                           .reservation = turn->reservation },
+                    err);
     if (turn->msg.visitor != NULL)
         turn->conv->visitor->profile_dirty = true;
     chat->stats.turns_failed++;
@@ -341,16 +431,17 @@ static void turn_take_back(struct chat *chat, struct turn *turn, const struct er
     struct conv *conv = turn->conv;
 
     turn_refuse(chat, turn, err);
-    conv->head = turn->before;
+    turn_undo(chat, turn);
     conv->in_flight--;
     conv->marks_dirty = conv->marks_dirty || turn->msg.n_read_marks > 0;
     conv_window_cut(conv, conv->head.head_seq);
-    if (turn->reservation != 0)
-        desk_tell(chat, conv, turn->reservation, true);
-    /* Began with this turn: it never was. */
-    if (conv->head.head_seq == 0 && conv->in_flight == 0 && conv->wait.count == 0)
-        conv_drop(chat, conv);
     turn_release(chat, turn);
+    /* Began with this turn: it never was. Nobody but starts can wait for it, and they do that at
+     * their visitor. */
+    if (conv->head.head_seq == 0 && conv->in_flight == 0) {
+        ENSURE(conv->wait.count == 0 && !conv->wait.blocked);
+        conv_drop(chat, conv);
+    }
 }
 
 /* Newest first, so that each restores what the one before it had made. */
@@ -382,8 +473,7 @@ static void batch_take_back(struct chat *chat, const struct err *err)
     buf_clear(&chat->batch);
     chat->batch.full = false;
     /* Tickets are dense over what the store was given. */
-    if (list != NULL)
-        chat->ticket = list->ticket;
+    chat->ticket = chat->batch_ticket;
     turns_take_back(chat, list, err);
 }
 
@@ -432,6 +522,7 @@ void chat_flush(struct chat *chat)
         }
         chat->batch_count -= count;
         chat->flight_count += count;
+        chat->batch_ticket += count;
     }
     if (chat->batch_head == NULL)
         buf_clear(&chat->batch);
@@ -480,7 +571,7 @@ static void turn_done(struct chat *chat, struct turn *turn, uint64_t position)
         chat_reply_ack(chat, waiter->to, waiter->cookie, conv->id, waiter->seq, waiter->created_at);
     turn_deliver(chat, turn);
     if (turn->desk || turn->reservation != 0)
-        desk_tell(chat, conv, turn->reservation, false);
+        desk_tell_turn(chat, turn);
     turn_release(chat, turn);
 }
 
@@ -493,6 +584,7 @@ static void turn_failed(struct chat *chat, struct turn *turn, enum err_code rc)
     turn_refuse(chat, turn, &err);
     turn->conv->in_flight--;
     turn->conv->stale = true;
+    turn->conv->visitor->fresh = false; /* it may be stored all the same */
     turn_release(chat, turn);
     if (!chat->failed) {
         LOG_WARN("chat_turn_failed", KV_TEXT("error", err_code_name(rc)));
@@ -518,6 +610,7 @@ void chat_completed(struct chat *chat, const struct store_completion *completion
     }
     if (chat->failed && chat->flight_head == NULL) {
         chat->failed = false;
+        chat->stale = true;
         chat->options.store.resume(chat->options.store.ctx);
     }
 }
