@@ -90,8 +90,8 @@ void net_resume(struct net_stream *stream);
 void net_close(struct net_stream **stream);
 void net_abort(struct net_stream **stream);
 
-/* Takes the descriptor out of the stream, for net_adopt on another shard's loop. -1: bytes are
- * still queued, the stream is unchanged. */
+/* Takes the descriptor out of the stream, for net_adopt on another shard's loop; what is queued is
+ * sent first. -1: the socket does not take all of it now, the stream stays the owner's. */
 int net_detach(struct net_stream **stream);
 
 void net_owner_set(struct net_stream *stream, const struct net_ops *ops, void *owner);

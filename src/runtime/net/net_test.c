@@ -234,10 +234,7 @@ static void socket_moves_to_another_stream_with_its_bytes(void **state)
     (void)state;
     buf_init(&moved.got, 1000);
     connect_pair();
-    assert_true(net_write(server.stream, SLICE_LITERAL("busy")));
-    assert_int_equal(net_detach(&server.stream), -1);
-    wanted = 4;
-    assert_true(loop_run_until(loop, client_has_wanted, NULL, 2000));
+    assert_true(net_write(server.stream, SLICE_LITERAL("busy"))); /* is sent before the move */
     fd = net_detach(&server.stream);
     assert_true(fd >= 0);
     assert_null(server.stream);
@@ -250,6 +247,26 @@ static void socket_moves_to_another_stream_with_its_bytes(void **state)
     net_abort(&moved.stream);
     loop_destroy(&other);
     buf_fini(&moved.got);
+}
+
+static void socket_that_does_not_take_its_queue_stays_where_it_is(void **state)
+{
+    static char much[7 * 1024 * 1024];
+    int fd;
+
+    (void)state;
+    connect_pair();
+    net_pause(client.stream);
+    assert_true(net_write(server.stream, slice_make(much, sizeof(much))));
+    assert_int_equal(net_detach(&server.stream), -1);
+    assert_non_null(server.stream);
+    net_resume(client.stream);
+    wanted = sizeof(much);
+    assert_true(loop_run_until(loop, client_has_wanted, NULL, 5000));
+    assert_int_equal(client.got.len, sizeof(much));
+    fd = net_detach(&server.stream);
+    assert_true(fd >= 0);
+    close(fd);
 }
 
 static void unix_socket_is_for_its_owner_only_and_goes_with_the_listener(void **state)
@@ -310,6 +327,7 @@ int main(void)
         NET_TEST(aborted_peer_ends_in_an_error_or_end),
         NET_TEST(refused_connection_is_reported),
         NET_TEST(socket_moves_to_another_stream_with_its_bytes),
+        NET_TEST(socket_that_does_not_take_its_queue_stays_where_it_is),
         NET_TEST(unix_socket_is_for_its_owner_only_and_goes_with_the_listener),
         NET_TEST(out_of_descriptors_refuses_without_spinning),
     };
