@@ -41,6 +41,10 @@ struct shard_group {
     uint32_t ready;
     uint32_t stopped;
     uint32_t closed;
+    uint64_t round; /* of the mailboxes' closing */
+    uint32_t round_arrived;
+    uint32_t round_sum;
+    uint32_t round_result;
     bool go; /* after start: run (or, with failed, end) */
     enum err_code rc;
     struct err err;
@@ -164,17 +168,55 @@ void shard_stopped(struct shard *shard)
     pthread_mutex_unlock(&group->lock);
 }
 
-/* Works until the mailbox is empty, then closes it. */
+/* Works what is in the mailbox; how many there were. */
+static uint32_t inbox_empty(struct shard *shard)
+{
+    uint32_t worked = 0;
+
+    if (shard->inbox == NULL)
+        shard->inbox = reversed(atomic_exchange_explicit(&shard->head, NULL, memory_order_acquire));
+    while (shard->inbox != NULL)
+        worked += inbox_work(shard);
+    return worked;
+}
+
+/* Waits until every shard of the group is here; the sum of what they bring. */
+static uint32_t round_wait(struct shard_group *group, uint32_t worked)
+{
+    uint32_t sum;
+
+    pthread_mutex_lock(&group->lock);
+    group->round_sum += worked;
+    if (++group->round_arrived == group->count) {
+        group->round_result = group->round_sum;
+        group->round_sum = 0;
+        group->round_arrived = 0;
+        group->round++;
+        pthread_cond_broadcast(&group->changed);
+    } else {
+        uint64_t round = group->round;
+
+        while (group->round == round)
+            pthread_cond_wait(&group->changed, &group->lock);
+    }
+    sum = group->round_result;
+    pthread_mutex_unlock(&group->lock);
+    return sum;
+}
+
+/* A message that is worked may send another, also to a shard whose mailbox was empty a moment ago.
+ * So all shards work in rounds, and a mailbox closes only after a round in which nobody had
+ * anything to work: then nobody has anything to send, but for threads outside the group. */
 static void mailbox_close(struct shard *shard)
 {
-    for (;;) {
-        struct shard_msg *empty = NULL;
+    struct shard_msg *empty = NULL;
 
-        while (shard->inbox != NULL)
-            inbox_work(shard);
-        if (atomic_compare_exchange_strong(&shard->head, &empty, &mailbox_closed))
-            return;
-        shard->inbox = reversed(atomic_exchange_explicit(&shard->head, NULL, memory_order_acquire));
+    round_wait(shard->group, 0); /* until then another one's loop may still send */
+    while (round_wait(shard->group, inbox_empty(shard)) > 0)
+        continue;
+    while (!atomic_compare_exchange_strong(&shard->head, &empty, &mailbox_closed)) {
+        inbox_empty(shard);
+        empty = NULL;
     }
 }
 

@@ -249,6 +249,40 @@ static void job_runs_on_a_worker_and_comes_home(void **state)
     assert_int_equal(atomic_load(&done_count), LENGTH_OF(jobs));
 }
 
+struct hop {
+    struct shard_msg head;
+    unsigned left;
+};
+
+static void hop_run(struct shard_msg *msg, struct shard *shard)
+{
+    struct hop *hop = CONTAINER_OF(msg, struct hop, head);
+    uint32_t next = (shard_index(shard) + 1) % SHARDS;
+
+    atomic_fetch_add(&done_count, 1);
+    if (hop->left-- == 0)
+        free(hop);
+    else
+        shard_post_reserved(shard_group_at(shard_group_of(shard), next), &msg);
+}
+
+static void messages_sent_while_the_group_ends_still_arrive(void **state)
+{
+    struct shard_group *group = group_start();
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < 100; i++) {
+        struct hop *hop = malloc(sizeof(*hop));
+        struct shard_msg *msg = &hop->head;
+
+        *hop = (struct hop){ { .run = hop_run }, 999 };
+        assert_true(shard_post(shard_group_at(group, i % SHARDS), &msg));
+    }
+    shard_group_stop(&group);
+    assert_int_equal(atomic_load(&done_count), 100 * 1000);
+}
+
 static void *ring_reader(void *arg)
 {
     struct shard_ring *ring = arg;
@@ -315,6 +349,7 @@ int main(void)
         cmocka_unit_test(messages_of_each_sender_arrive_in_order_and_none_is_lost),
         cmocka_unit_test(full_mailbox_gives_the_message_back),
         cmocka_unit_test(job_runs_on_a_worker_and_comes_home),
+        cmocka_unit_test(messages_sent_while_the_group_ends_still_arrive),
         cmocka_unit_test(ring_hands_over_every_slot_in_order),
         cmocka_unit_test(full_ring_gives_no_slot_and_says_how_much_room_there_is),
     };
