@@ -107,6 +107,8 @@ void gateway_destroy(struct gateway **gateway)
 
 /* ---- time ---- */
 
+static bool owed_send(struct gateway_session *session);
+
 static void ping_frame_send(struct gateway_session *session)
 {
     Kefu__V1__ServerFrame frame = KEFU__V1__SERVER_FRAME__INIT;
@@ -143,7 +145,8 @@ static void silence_run(struct loop_timer *timer)
         gateway_session_close(session, GATEWAY_CLOSE_GOING, "no answer to pings");
         return;
     }
-    ping_frame_send(session);
+    if (!session->owed || owed_send(session))
+        ping_frame_send(session);
     gateway_session_alive(session);
 }
 
@@ -202,7 +205,8 @@ static void agent_leave(struct gateway_session *session)
         ops->unsubscribe(ops->ctx, ref, (struct conv_id){ agent->convs[i] });
     if (agent->inbox)
         ops->unsubscribe_inbox(ops->ctx, ref, (struct workspace_id){ agent->who.workspace_id });
-    if (agent->who.token_id == 0 && !ops->agent_session(ops->ctx, &agent->who, false))
+    if (agent->who.token_id == 0 &&
+        !ops->agent_session(ops->ctx, &agent->who, ref.session, false))
         LOG_WARN("gateway_desk_busy", KV_ID("agent", agent->who.agent_id));
 }
 
@@ -402,7 +406,58 @@ void gateway_session_head(struct gateway_session *session, uint64_t conv, uint32
         return; /* a lost last event of a conversation beyond that shows at the next one */
     session->heads =
         mem_realloc(session->heads, (session->head_count + 1u) * sizeof(*session->heads));
-    session->heads[session->head_count++] = (struct gateway_head){ conv, head, head };
+    session->heads[session->head_count++] = (struct gateway_head){ conv, head, head, false };
+}
+
+/* ---- what is owed ---- */
+
+static bool resync_send(struct gateway_session *session, struct gateway_head *head)
+{
+    Kefu__V1__ServerFrame frame = KEFU__V1__SERVER_FRAME__INIT;
+    Kefu__V1__Resync resync = KEFU__V1__RESYNC__INIT;
+
+    resync.conversation_id = head->conv;
+    resync.head_seq = head->head;
+    frame.body_case = KEFU__V1__SERVER_FRAME__BODY_RESYNC;
+    frame.resync = &resync;
+    head->owed = !gateway_session_send(session, &frame);
+    return !head->owed;
+}
+
+/* False: something is still owed. */
+static bool owed_send(struct gateway_session *session)
+{
+    session->owed = false;
+    for (uint16_t i = 0; i < session->head_count; i++) {
+        if (session->heads[i].owed && !resync_send(session, &session->heads[i]))
+            session->owed = true;
+    }
+    return !session->owed;
+}
+
+void gateway_owe(struct gateway *gateway, uint64_t handle, struct conv_id conv)
+{
+    struct gateway_session *session = gateway_session_find(gateway, handle);
+
+    if (session == NULL)
+        return;
+    for (uint16_t i = 0; i < session->head_count; i++) {
+        if (session->heads[i].conv == conv.v) {
+            session->heads[i].owed = true;
+            session->owed = true;
+            return;
+        }
+    }
+    /* Beyond the heads that a session keeps there is no place to remember it. */
+    gateway_session_close(session, GATEWAY_CLOSE_BUSY, "reader too slow");
+}
+
+void gateway_session_drained(struct gateway *gateway, uint64_t handle)
+{
+    struct gateway_session *session = gateway_session_find(gateway, handle);
+
+    if (session != NULL && session->owed)
+        (void)owed_send(session);
 }
 
 bool gateway_push(struct gateway *gateway, uint64_t handle, enum chat_push_kind kind,
@@ -414,8 +469,23 @@ bool gateway_push(struct gateway *gateway, uint64_t handle, enum chat_push_kind 
         return true; /* gone, and its chat will hear of that */
     if (kind == CHAT_PUSH_EVENT || kind == CHAT_PUSH_RESYNC)
         gateway_session_head(session, conv.v, head_seq);
+    if (session->owed && (kind == CHAT_PUSH_EVENT || kind == CHAT_PUSH_RESYNC) &&
+        !owed_send(session))
+        return false;
     return frame.len > 0 &&
            session->ops->send(session->link, frame, session->format == CHAT_FORMAT_PROTO);
+}
+
+void gateway_presence_to(struct gateway *gateway, uint64_t handle,
+                         const Kefu__V1__PresencePush *push)
+{
+    struct gateway_session *session = gateway_session_find(gateway, handle);
+    Kefu__V1__ServerFrame frame = KEFU__V1__SERVER_FRAME__INIT;
+
+    frame.body_case = KEFU__V1__SERVER_FRAME__BODY_PRESENCE;
+    frame.presence = (Kefu__V1__PresencePush *)push;
+    if (session != NULL && session->agent != NULL)
+        gateway_session_send(session, &frame);
 }
 
 void gateway_presence(struct gateway *gateway, struct workspace_id workspace,

@@ -68,7 +68,7 @@ struct gateway_ops {
     void (*ticket_redeem)(void *ctx, uint64_t session, struct slice ticket);
     void (*token_check)(void *ctx, uint64_t session, struct slice token);
     /* To the desk: a console of the agent came or went; the agent chose a status. */
-    bool (*agent_session)(void *ctx, const struct auth_principal *who, bool open);
+    bool (*agent_session)(void *ctx, const struct auth_principal *who, uint64_t session, bool open);
     bool (*agent_status)(void *ctx, const struct auth_principal *who, uint32_t status);
     /* No one listens there any more. */
     void (*visitor_gone)(void *ctx, struct chat_session session, struct visitor_id visitor);
@@ -96,6 +96,10 @@ struct gateway_peer {
     struct slice address;
     struct slice user_agent;
 };
+/* The visitor that a first frame proves to be, 0: a new one, an agent, or no hello at all. By it
+ * the link moves to the visitor's shard before a session is opened. */
+struct visitor_id gateway_hello_visitor(struct gateway *gateway, struct slice frame,
+                                        enum chat_format format);
 /* A new link; 0: no room (close it with GATEWAY_CLOSE_BUSY). */
 uint64_t gateway_session_open(struct gateway *gateway, const struct gateway_link *ops, void *link,
                               enum chat_format format, const struct gateway_peer *peer);
@@ -123,6 +127,15 @@ void gateway_answer(struct gateway *gateway, uint64_t session, const Kefu__V1__S
 /* A push's bytes in the session's format. False: it could not take it. */
 bool gateway_push(struct gateway *gateway, uint64_t session, enum chat_push_kind kind,
                   struct conv_id conv, uint32_t head_seq, struct slice frame);
+/* An event or resync of this conversation could not be handed to the session: before any later one
+ * of it, and at the next ping or drained queue, the session is told where the conversation stands.
+ */
+void gateway_owe(struct gateway *gateway, uint64_t session, struct conv_id conv);
+/* The link's queue has room again: what is owed goes out. */
+void gateway_session_drained(struct gateway *gateway, uint64_t session);
+/* Of the desk, to one console that has just opened. */
+void gateway_presence_to(struct gateway *gateway, uint64_t session,
+                         const Kefu__V1__PresencePush *push);
 /* Of the desk, to every session with an inbox in the workspace. */
 void gateway_presence(struct gateway *gateway, struct workspace_id workspace,
                       const Kefu__V1__PresencePush *push);

@@ -9,6 +9,7 @@
 #include "auth_visitor.h"
 #include "limit.h"
 #include "mem.h"
+#include "schema.h"
 
 static void hello_fault(struct gateway_session *session, const struct err *err)
 {
@@ -45,6 +46,30 @@ static enum err_code visitor_prove(struct gateway_session *session, const Kefu__
     session->visitor = ops->visitor_new(ops->ctx, site->workspace).v;
     session->visitor_new = true;
     return ERR_OK;
+}
+
+struct visitor_id gateway_hello_visitor(struct gateway *gateway, struct slice bytes,
+                                        enum chat_format format)
+{
+    const ProtobufCMessageDescriptor *desc = &kefu__v1__client_frame__descriptor;
+    struct arena *arena = &gateway->arena;
+    const Kefu__V1__ClientFrame *frame;
+    ProtobufCMessage *msg = NULL;
+    struct auth_visitor visitor;
+    enum err_code rc;
+
+    if (bytes.len > LIMIT_FRAME_BYTES_MAX)
+        return (struct visitor_id){ 0 };
+    arena_reset(arena);
+    rc = format == CHAT_FORMAT_JSON ? schema_json_decode(desc, bytes, arena, &msg, NULL)
+                                    : schema_proto_decode(desc, bytes, arena, &msg, NULL);
+    frame = (const Kefu__V1__ClientFrame *)msg;
+    if (rc != ERR_OK || frame->action_case != KEFU__V1__CLIENT_FRAME__ACTION_HELLO ||
+        frame->hello->visitor_token[0] == '\0' ||
+        auth_visitor_verify(gateway->options.master, slice_of(frame->hello->visitor_token),
+                            &visitor, NULL) != ERR_OK)
+        return (struct visitor_id){ 0 };
+    return (struct visitor_id){ visitor.visitor_id };
 }
 
 static void visitor_hello(struct gateway_session *session, const Kefu__V1__Hello *hello)
@@ -204,6 +229,6 @@ void gateway_agent_proved(struct gateway *gateway, uint64_t handle,
     session_opened(session);
     gateway_session_send(session, &frame);
     if (who->token_id == 0 &&
-        !gateway->options.ops.agent_session(gateway->options.ops.ctx, who, true))
+        !gateway->options.ops.agent_session(gateway->options.ops.ctx, who, handle, true))
         gateway_session_close(session, GATEWAY_CLOSE_BUSY, "busy");
 }

@@ -19,6 +19,7 @@ struct gateway_head {
     uint64_t conv;
     uint32_t head;
     uint32_t told;
+    bool owed; /* an event was refused: a resync goes before any later one */
 };
 
 /* What only agents' sessions have. */
@@ -47,6 +48,7 @@ struct gateway_session {
     uint8_t format;
     uint8_t key_id;
     bool visitor_new;
+    bool owed; /* some head is */
     char *told; /* address \0 user agent \0 locale \0 until the hello is done */
 };
 
