@@ -94,6 +94,7 @@ extern const struct api_routes api_routes_agent;
 extern const struct api_routes api_routes_token;
 extern const struct api_routes api_routes_conversation;
 extern const struct api_routes api_routes_system;
+extern const struct api_routes api_routes_faq;
 
 /* api_auth.c */
 enum err_code api_origin_check(struct api_call *call, struct err *err);

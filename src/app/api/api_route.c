@@ -6,8 +6,9 @@
 #include <stdio.h>
 
 const struct api_routes *const api_route_tables[] = {
-    &api_routes_session, &api_routes_site,         &api_routes_agent,  &api_routes_content,
-    &api_routes_token,   &api_routes_conversation, &api_routes_system, NULL,
+    &api_routes_session, &api_routes_site,  &api_routes_agent,
+    &api_routes_content, &api_routes_token, &api_routes_conversation,
+    &api_routes_system,  &api_routes_faq,   NULL,
 };
 
 static bool id_take(struct slice *path, uint64_t *id)

@@ -378,6 +378,72 @@ static void openapi_describes_every_route(void **state)
             assert_non_null(strstr(json, (*t)->items[i].path));
 }
 
+static const char *import_csv(struct fixture *f, const char *path, const char *csv)
+{
+    struct api_request request = request_make(f, "POST", path, csv);
+
+    request.content_type = SLICE_LITERAL("text/csv");
+    return send_request(f, &request);
+}
+
+static void faq_import_names_bad_lines_and_takes_the_good_ones(void **state)
+{
+    struct fixture *f = *state;
+    const char *answer;
+
+    set_up(f);
+    answer = import_csv(f, "/api/v1/faq-entries/import",
+                        "locale,question,variants,answer,category\n"
+                        "zh,包邮吗？,运费|邮费,满 299 元包邮,配送\n"
+                        "fr,Bonjour?,,Non,x\n"
+                        "en,Free shipping?,,From 299,Delivery\n"
+                        "en,Free shipping?,,Again,Delivery\n");
+    assert_int_equal(f->reply.status, 200);
+    assert_non_null(strstr(answer, "\"created\":2"));
+    assert_non_null(strstr(answer, "\"line\":3"));
+    assert_non_null(strstr(answer, "\"line\":5,\"message\":\"the same question stands above\""));
+    assert_true((f->reply.effects & API_EFFECT_BOT) != 0);
+    answer = import_csv(f, "/api/v1/faq-entries/import",
+                        "locale,question,answer\nzh,包邮吗？,满 199 元包邮\n");
+    assert_non_null(strstr(answer, "\"updated\":1"));
+    answer = call(f, "GET", "/api/v1/faq-entries/export", "");
+    assert_non_null(strstr(answer, "满 199 元包邮"));
+    assert_null(strstr(answer, "满 299 元包邮"));
+    assert_non_null(strstr(answer, "Free shipping?"));
+}
+
+static void faq_import_dry_run_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    const char *answer;
+
+    set_up(f);
+    answer = import_csv(f, "/api/v1/faq-entries/import?dryRun=1", "question,answer\nQ?,A\n");
+    assert_non_null(strstr(answer, "\"created\":1"));
+    assert_int_equal(f->reply.effects & API_EFFECT_BOT, 0);
+    answer = call(f, "GET", "/api/v1/faq-entries", "");
+    assert_null(strstr(answer, "Q?"));
+}
+
+static void faq_import_beyond_its_bound_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct buf csv;
+
+    set_up(f);
+    buf_init(&csv, 1024 * 1024);
+    buf_add_text(&csv, "question,answer\n");
+    for (int i = 0; i < 2047; i++)
+        buf_printf(&csv, "question %d,answer\n", i);
+    buf_add_char(&csv, '\0');
+    import_csv(f, "/api/v1/faq-entries/import", csv.ptr);
+    assert_int_equal(f->reply.status, 413);
+    csv.ptr[strlen(csv.ptr) - strlen("question 2046,answer\n")] = '\0';
+    assert_non_null(
+        strstr(import_csv(f, "/api/v1/faq-entries/import", csv.ptr), "\"created\":2046"));
+    buf_fini(&csv);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup_fixture, teardown_fixture)
@@ -390,6 +456,9 @@ int main(void)
         CASE(api_token_reaches_no_further_than_its_scopes),
         CASE(last_owner_stays),
         CASE(openapi_describes_every_route),
+        CASE(faq_import_names_bad_lines_and_takes_the_good_ones),
+        CASE(faq_import_dry_run_changes_nothing),
+        CASE(faq_import_beyond_its_bound_changes_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
