@@ -71,10 +71,11 @@ double bench_metric(uint16_t port, const char *name)
 
 void bench_server_start(struct bench_server *server)
 {
-    char listen[64];
+    char port[16];
     char shards[16];
-    char *argv[16] = { "kefu", "serve", "--demo", "--data", server->dir, "--listen", listen };
-    int argc = 7;
+    char *argv[16] = { "kefu",     "serve",     "--demo", "--data", server->dir,
+                       "--listen", "127.0.0.1", "--port", port };
+    int argc = 9;
     int64_t end = bench_now_us() + START_TIMEOUT_MS * 1000LL;
     struct timespec pause = { .tv_nsec = 5 * 1000 * 1000 };
 
@@ -86,7 +87,7 @@ void bench_server_start(struct bench_server *server)
     if (server->dir[0] == '\0')
         bench_temp_dir(server->dir, sizeof(server->dir));
     server->process.port = server->process.port != 0 ? server->process.port : bench_free_port();
-    snprintf(listen, sizeof(listen), "127.0.0.1:%u", server->process.port);
+    snprintf(port, sizeof(port), "%u", server->process.port);
     if (server->store[0] != '\0') {
         argv[argc++] = "--store";
         argv[argc++] = server->store;

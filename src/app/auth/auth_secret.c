@@ -58,6 +58,11 @@ void auth_hmac(const struct auth_key *key, struct slice data, uint8_t out[AUTH_H
     crypto_auth_hmacsha256(out, (const unsigned char *)data.ptr, data.len, key->bytes);
 }
 
+void auth_key_random(struct auth_key *out)
+{
+    randombytes_buf(out->bytes, sizeof(out->bytes));
+}
+
 void auth_key_derive(const struct auth_key *master, const char *purpose, uint64_t id,
                      struct auth_key *out)
 {

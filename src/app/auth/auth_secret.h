@@ -26,6 +26,8 @@ struct auth_key {
 MUST_USE enum err_code auth_secret_init(struct err *err);
 /* Reads path, or makes it. Refuses a file that others can read. */
 MUST_USE enum err_code auth_key_load(const char *path, struct auth_key *out, struct err *err);
+/* A key that lives as long as the process. */
+void auth_key_random(struct auth_key *out);
 void auth_key_derive(const struct auth_key *master, const char *purpose, uint64_t id,
                      struct auth_key *out);
 

@@ -190,6 +190,17 @@ uint64_t gateway_session_open(struct gateway *gateway, const struct gateway_link
     return handle_of(session);
 }
 
+void gateway_session_peer(struct gateway *gateway, uint64_t handle, struct gateway_peer *out)
+{
+    const struct gateway_session *session = gateway_session_find(gateway, handle);
+
+    *out = (struct gateway_peer){ 0 };
+    if (session == NULL || session->told == NULL)
+        return;
+    out->address = slice_of(session->told);
+    out->user_agent = slice_of(session->told + out->address.len + 1);
+}
+
 void gateway_session_close(struct gateway_session *session, unsigned code, const char *reason)
 {
     session->ops->close(session->link, code, reason);
@@ -205,8 +216,7 @@ static void agent_leave(struct gateway_session *session)
         ops->unsubscribe(ops->ctx, ref, (struct conv_id){ agent->convs[i] });
     if (agent->inbox)
         ops->unsubscribe_inbox(ops->ctx, ref, (struct workspace_id){ agent->who.workspace_id });
-    if (agent->who.token_id == 0 &&
-        !ops->agent_session(ops->ctx, &agent->who, ref.session, false))
+    if (agent->who.token_id == 0 && !ops->agent_session(ops->ctx, &agent->who, ref.session, false))
         LOG_WARN("gateway_desk_busy", KV_ID("agent", agent->who.agent_id));
 }
 

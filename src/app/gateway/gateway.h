@@ -103,6 +103,8 @@ struct visitor_id gateway_hello_visitor(struct gateway *gateway, struct slice fr
 /* A new link; 0: no room (close it with GATEWAY_CLOSE_BUSY). */
 uint64_t gateway_session_open(struct gateway *gateway, const struct gateway_link *ops, void *link,
                               enum chat_format format, const struct gateway_peer *peer);
+/* What was told at open; only until the hello is done. Borrowed until the session's next call. */
+void gateway_session_peer(struct gateway *gateway, uint64_t session, struct gateway_peer *out);
 /* A frame of the client. The link may be closed when it returns. */
 void gateway_session_frame(struct gateway *gateway, uint64_t session, struct slice frame);
 void gateway_session_pong(struct gateway *gateway, uint64_t session);

@@ -48,7 +48,7 @@ struct gateway_session {
     uint8_t format;
     uint8_t key_id;
     bool visitor_new;
-    bool owed; /* some head is */
+    bool owed;  /* some head is */
     char *told; /* address \0 user agent \0 locale \0 until the hello is done */
 };
 

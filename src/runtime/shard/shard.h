@@ -47,7 +47,8 @@ struct shard_ops {
 MUST_USE enum err_code shard_group_start(uint32_t count, const struct shard_ops *ops,
                                          struct shard_group **out, struct err *err);
 /* Asks every shard to stop, waits until all have, ends the threads. Messages flow until no
- * shard has any left, those included that they send while they end. Stop worker pools first: their answers need the shards. */
+ * shard has any left, those included that they send while they end. Stop worker pools first: their
+ * answers need the shards. */
 void shard_group_stop(struct shard_group **group);
 uint32_t shard_group_count(const struct shard_group *group);
 struct shard *shard_group_at(struct shard_group *group, uint32_t index);
