@@ -1,0 +1,1 @@
+unit(entity LAYER domain DEPS base text)
