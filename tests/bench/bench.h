@@ -74,6 +74,16 @@ void bench_remove_tree(const char *path);
 /* ---- a fork that runs `run` and serves until killed; gives the pid ---- */
 pid_t bench_fork(void (*run)(void *ctx), void *ctx);
 
+/* ---- one WebSocket message on our loop, and on a bare epoll loop, in the same run ---- */
+struct bench_echo {
+    double messages_per_second;
+    double cpu_us_per_message; /* of the server, user and system */
+    double bare_cpu_us_per_message;
+};
+/* rate: messages per second, evenly spaced; 0: each connection always has one in flight. */
+void bench_echo_measure(unsigned connections, double seconds, size_t bytes, double rate,
+                        struct bench_echo *out);
+
 /* ---- the commands ---- */
 int bench_echo_main(const struct bench_args *args);
 int bench_turns_main(const struct bench_args *args);

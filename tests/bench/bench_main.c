@@ -9,6 +9,7 @@ static const struct {
     int (*run)(const struct bench_args *args);
     const char *help;
 } commands[] = {
+    { "echo", bench_echo_main, "a WebSocket message on our loop beside bare epoll" },
     { "idle", bench_idle_main, "--sessions N" },
     { "queue", bench_queue_main, "shard -> store -> shard beside NATS and Redis" },
     { "codec", bench_codec_main, "one chat message: protobuf, JSON, JSON libraries" },
