@@ -6,7 +6,9 @@
  * A conversation's report says where it stands (queued, with whom); the desk never assigns by
  * itself but reserves an agent's place and asks the conversation's shard, whose report confirms or
  * refuses. A reservation that is not answered dies after DESK_RESERVATION_MS. Whom to choose is a
- * desk_policy: the routing module plugs in there. Called on its shard's thread only. */
+ * desk_policy: the routing module plugs in there. The queue is in the order of queued_at, so who
+ * comes back keeps its place; it drains in the very call that frees a place. Called on its shard's
+ * thread only; none of its ops may call it again before they return. */
 #ifndef KEFU_DESK_H
 #define KEFU_DESK_H
 
@@ -20,6 +22,16 @@
 #include "slice.h"
 
 struct desk;
+
+enum {
+    DESK_AGENTS_MAX = 10 * 1000,     /* of a workspace; far above any call centre */
+    DESK_CONVS_MAX = 1000 * 1000,    /* waiting, reserved or with an agent */
+    DESK_RESERVATION_MS = 10 * 1000, /* a commit takes milliseconds; then the message is lost */
+    DESK_RETRY_MS = 1000,            /* a refused conversation is not offered again before */
+    DESK_AVOID_MS = 60 * 1000,       /* who gave a conversation back is not given it at once */
+    DESK_POSITIONS_PER_TICK = 500,   /* pushes; the rest follows in the next ticks */
+    DESK_SCAN_MAX = 1024,            /* waiting conversations looked at in one call */
+};
 
 enum desk_status { /* the numbers are Presence.Status of the wire */
                    DESK_OFFLINE = 0,
@@ -58,11 +70,11 @@ extern const struct desk_policy desk_policy_least_loaded;
 struct desk_report {
     struct conv_id conv;
     struct site_id site;
-    uint32_t head_seq;
-    uint32_t state; /* enum conv_state */
+    uint32_t head_seq; /* 0: where it stands is not said (closed: there is no such one) */
+    uint32_t state;    /* enum conv_state */
     struct agent_id agent;
     int64_t queued_at;
-    uint64_t reservation;
+    uint64_t reservation; /* set: answers that one */
     bool refused;
 };
 
@@ -95,14 +107,16 @@ MUST_USE enum err_code desk_agent_set(struct desk *desk, struct agent_id agent, 
                                       uint32_t capacity, struct err *err);
 /* Disabled or deleted: its conversations go back to the queue at once. */
 void desk_agent_remove(struct desk *desk, struct agent_id agent);
-/* A console of the agent connected or went. With the last one the agent is offline, and after the
- * grace its conversations go back to the queue in their old places. */
+/* A console of the agent connected or went. Who connects is online, unless it chose otherwise. With
+ * the last one the agent is offline, and after the grace its conversations go back to the queue in
+ * their old places. */
 void desk_agent_session(struct desk *desk, struct agent_id agent, bool open);
 MUST_USE enum err_code desk_agent_status(struct desk *desk, struct agent_id agent,
                                          enum desk_status status, struct err *err);
 
 void desk_report(struct desk *desk, const struct desk_report *report);
-/* All shards have sent what they had at start: before that nothing is handed out. */
+/* All shards have sent what they had at start, and all agents are set: before that nothing is
+ * handed out. Conversations of agents that are not known go back to the queue now. */
 void desk_ready(struct desk *desk);
 /* About once a second: reservations that died, grace that ended, what found no room. */
 void desk_tick(struct desk *desk);

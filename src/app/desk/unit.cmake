@@ -1,0 +1,1 @@
+unit(desk LAYER app DEPS base model)
