@@ -20,4 +20,6 @@ static inline bool http_char_is(char c, int class)
     return (http_chars[(unsigned char)c] & class) != 0;
 }
 
+int http_hex_value(char c); /* -1: no hexadecimal digit */
+
 #endif
