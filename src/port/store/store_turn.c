@@ -393,6 +393,17 @@ void turn_text_add(struct buf *out, struct slice text)
         bytes_field_add(out, 8, text);
 }
 
+size_t turn_text_head(char out[TURN_TEXT_HEAD_MAX], size_t text_len)
+{
+    size_t n = 0;
+
+    out[n++] = 8 << 3 | WIRE_BYTES;
+    for (; text_len >= 0x80; text_len >>= 7)
+        out[n++] = (char)(text_len | 0x80);
+    out[n++] = (char)text_len;
+    return n;
+}
+
 /* Copies the fields whose bit is set in keep. */
 static void fields_copy(struct buf *out, struct slice bytes, uint64_t keep)
 {

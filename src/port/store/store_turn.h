@@ -95,6 +95,10 @@ MUST_USE enum err_code turn_header_parse(struct slice header, struct turn_header
 
 /* Appends the text field (nothing when empty) to an Event without one. */
 void turn_text_add(struct buf *out, struct slice text);
+/* The same field's tag and length, for callers that place the bytes themselves: writes at most
+ * TURN_TEXT_HEAD_MAX bytes and gives how many. */
+enum { TURN_TEXT_HEAD_MAX = 11 };
+size_t turn_text_head(char out[TURN_TEXT_HEAD_MAX], size_t text_len);
 /* Appends what is left of an event once it is recalled: who, when and of which kind, never what.
  * without_names drops the author's name as well (a person is erased). */
 void turn_event_blank(struct buf *out, struct slice event, bool without_names);

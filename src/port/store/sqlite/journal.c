@@ -93,6 +93,7 @@ enum err_code journal_segment_make(int folder, uint32_t number, size_t bytes,
         journal_die("fsync of the journal folder", errno);
     out->fd = fd;
     out->number = number;
+    out->bytes = bytes;
     return ERR_OK;
 }
 

@@ -17,6 +17,7 @@ struct journal_segment {
     int fd; /* -1: none */
     uint32_t number;
     uint64_t salt;
+    size_t bytes;
 };
 
 /* Makes and syncs one segment: allocated, headed, named. ERR_NO_SPACE leaves nothing behind. */

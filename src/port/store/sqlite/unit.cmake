@@ -1,1 +1,1 @@
-unit(store_sqlite LAYER port DEPS base store LIBS PkgConfig::SQLITE PkgConfig::SODIUM TEST_DEPS store_suite schema TEST_LIBS PkgConfig::PROTOBUFC)
+unit(store_sqlite LAYER port DEPS base shard store LIBS PkgConfig::SQLITE PkgConfig::SODIUM TEST_DEPS store_suite schema TEST_LIBS PkgConfig::PROTOBUFC)
