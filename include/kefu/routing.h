@@ -196,6 +196,27 @@ struct route_request {
 };
 ROUTE_API void route_request_init(struct route_request *request);
 
+/* ---- answers ---- */
+
+enum route_answer {
+    ROUTE_OK,
+    ROUTE_BAD_EVENT, /* no such type, a request out of range */
+    ROUTE_TIME_BACKWARDS,
+    ROUTE_UNKNOWN_CONV,
+    ROUTE_UNKNOWN_AGENT,
+    ROUTE_UNKNOWN_QUEUE,
+    ROUTE_UNKNOWN_SKILL,
+    ROUTE_DUPLICATE_CONV,
+    ROUTE_WRONG_STATE,  /* accepting what was not offered, replying to what nobody has */
+    ROUTE_NOT_ELIGIBLE, /* the agent lacks what the conversation needs now */
+    ROUTE_NO_ROOM,      /* the agent is full or not online */
+    ROUTE_QUEUE_CLOSED, /* a transfer out of hours */
+    ROUTE_FULL,         /* conversations_max or classes_max */
+    ROUTE_BUSY_ACTING,  /* called from inside an action */
+    ROUTE_ANSWER_COUNT,
+};
+ROUTE_API const char *route_answer_name(enum route_answer answer);
+
 /* ---- rules: which queue, skills and priority ---- */
 
 enum route_fact_type { ROUTE_FACT_TEXT, ROUTE_FACT_NUMBER, ROUTE_FACT_BOOL };
@@ -208,6 +229,13 @@ struct route_fact {
     size_t text_len;
     double number; /* of numbers, and of booleans: 0 is false */
 };
+
+/* The first rule that holds fills queue, rule, skills, priority, alternatives and sticky wait; the
+ * facts lang, channel and contact.vip fill language, channel and vip. What is not known is left
+ * out; names that no guard knows are passed over. ROUTE_UNKNOWN_QUEUE: there are no rules. */
+ROUTE_API enum route_answer route_classify(const struct route_config *config,
+                                           const struct route_fact *facts, uint32_t count,
+                                           int64_t now_ms, struct route_request *request);
 
 /* ---- events ---- */
 
@@ -242,25 +270,6 @@ struct route_event {
     bool answered; /* RESTORE: the agent has written already */
     const struct route_request *request;
 };
-
-enum route_answer {
-    ROUTE_OK,
-    ROUTE_BAD_EVENT, /* no such type, a request out of range */
-    ROUTE_TIME_BACKWARDS,
-    ROUTE_UNKNOWN_CONV,
-    ROUTE_UNKNOWN_AGENT,
-    ROUTE_UNKNOWN_QUEUE,
-    ROUTE_UNKNOWN_SKILL,
-    ROUTE_DUPLICATE_CONV,
-    ROUTE_WRONG_STATE,  /* accepting what was not offered, replying to what nobody has */
-    ROUTE_NOT_ELIGIBLE, /* the agent lacks what the conversation needs now */
-    ROUTE_NO_ROOM,      /* the agent is full or not online */
-    ROUTE_QUEUE_CLOSED, /* a transfer out of hours */
-    ROUTE_FULL,         /* conversations_max or classes_max */
-    ROUTE_BUSY_ACTING,  /* called from inside an action */
-    ROUTE_ANSWER_COUNT,
-};
-ROUTE_API const char *route_answer_name(enum route_answer answer);
 
 /* ---- actions ---- */
 

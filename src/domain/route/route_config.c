@@ -11,12 +11,15 @@ enum section {
     SECTION_AGENTS,
     SECTION_QUEUES,
     SECTION_SETTINGS,
+    SECTION_FACTS,
+    SECTION_ROUTES,
     SECTION_COUNT,
 };
 
 static const char *const section_names[SECTION_COUNT] = {
     [SECTION_SKILLS] = "skills", [SECTION_CALENDARS] = "calendars", [SECTION_AGENTS] = "agents",
-    [SECTION_QUEUES] = "queues", [SECTION_SETTINGS] = "settings",
+    [SECTION_QUEUES] = "queues", [SECTION_SETTINGS] = "settings",   [SECTION_FACTS] = "facts",
+    [SECTION_ROUTES] = "routes",
 };
 
 static const struct route_settings settings_initial = {
@@ -88,37 +91,48 @@ static void read_skills(struct route_load *load, void *out)
     load_list(load, read_skill, out);
 }
 
-/* Agents by the thousand get the room that they need, all else is small. */
-static bool make_tables(struct route_load *load, struct slice agents)
+/* How many items a list has; 0 for what is no list. */
+static unsigned count_items(struct route_load *load, struct slice text)
 {
-    static const uint32_t limits[ROUTE_KIND_COUNT] = {
-        [ROUTE_KIND_QUEUE] = ROUTE_QUEUES_MAX,   [ROUTE_KIND_SKILL] = ROUTE_SKILLS_MAX,
-        [ROUTE_KIND_TEAM] = ROUTE_LABELS_MAX,    [ROUTE_KIND_LANGUAGE] = ROUTE_LABELS_MAX,
-        [ROUTE_KIND_CHANNEL] = ROUTE_LABELS_MAX, [ROUTE_KIND_CALENDAR] = ROUTE_CALENDARS_MAX,
-        [ROUTE_KIND_RULE] = ROUTE_RULES_MAX,
+    unsigned count = 0;
+
+    if (text.ptr == NULL)
+        return 0;
+    json_reader_init(&load->reader, text);
+    if (load_peek(load) == JSON_ARRAY_BEGIN)
+        load_list(load, count_item, &count);
+    return count;
+}
+
+/* Agents and rules get the room that they need, all else is small. */
+static bool make_tables(struct route_load *load, unsigned agents, unsigned rules)
+{
+    uint32_t limits[ROUTE_KIND_COUNT] = {
+        [ROUTE_KIND_AGENT] = agents < ROUTE_AGENTS_MAX ? agents : ROUTE_AGENTS_MAX,
+        [ROUTE_KIND_QUEUE] = ROUTE_QUEUES_MAX,
+        [ROUTE_KIND_SKILL] = ROUTE_SKILLS_MAX,
+        [ROUTE_KIND_TEAM] = ROUTE_LABELS_MAX,
+        [ROUTE_KIND_LANGUAGE] = ROUTE_LABELS_MAX,
+        [ROUTE_KIND_CHANNEL] = ROUTE_LABELS_MAX,
+        [ROUTE_KIND_CALENDAR] = ROUTE_CALENDARS_MAX,
+        [ROUTE_KIND_RULE] = rules < ROUTE_RULES_MAX ? rules : ROUTE_RULES_MAX,
     };
     struct route_config *config = load->config;
-    unsigned agent_count = 0;
-    bool ok = true;
+    struct route_pool *pool = &config->pool;
 
-    if (agents.ptr != NULL) {
-        json_reader_init(&load->reader, agents);
-        if (load_peek(load) == JSON_ARRAY_BEGIN)
-            load_list(load, count_item, &agent_count);
-    }
-    agent_count = agent_count < ROUTE_AGENTS_MAX ? agent_count : ROUTE_AGENTS_MAX;
     for (unsigned kind = 0; kind < ROUTE_KIND_COUNT; kind++) {
         struct route_names *names = &config->names[kind];
 
-        names->max = kind == ROUTE_KIND_AGENT ? agent_count : limits[kind];
-        names->items = route_pool_alloc(&config->pool, names->max, sizeof(*names->items));
-        ok = ok && names->items != NULL;
+        names->max = limits[kind];
+        names->items = route_pool_alloc(pool, names->max, sizeof(*names->items));
+        if (names->items == NULL)
+            return false;
     }
-    config->agents = route_pool_alloc(&config->pool, agent_count, sizeof(*config->agents));
-    config->queues = route_pool_alloc(&config->pool, ROUTE_QUEUES_MAX, sizeof(*config->queues));
-    config->calendars =
-        route_pool_alloc(&config->pool, ROUTE_CALENDARS_MAX, sizeof(*config->calendars));
-    return ok && config->agents != NULL && config->queues != NULL && config->calendars != NULL;
+    config->agents = route_pool_alloc(pool, limits[ROUTE_KIND_AGENT], sizeof(*config->agents));
+    config->queues = route_pool_alloc(pool, ROUTE_QUEUES_MAX, sizeof(*config->queues));
+    config->calendars = route_pool_alloc(pool, ROUTE_CALENDARS_MAX, sizeof(*config->calendars));
+    return config->agents != NULL && config->queues != NULL && config->calendars != NULL &&
+           load_rules_begin(load, limits[ROUTE_KIND_RULE]);
 }
 
 static void work_sections(struct route_load *load, const struct slice *sections)
@@ -131,9 +145,13 @@ static void work_sections(struct route_load *load, const struct slice *sections)
     work(load, SECTION_AGENTS, sections[SECTION_AGENTS], load_agents);
     work(load, SECTION_QUEUES, sections[SECTION_QUEUES], load_queue_names);
     work(load, SECTION_QUEUES, sections[SECTION_QUEUES], load_queues);
+    work(load, SECTION_FACTS, sections[SECTION_FACTS], load_facts);
+    work(load, SECTION_ROUTES, sections[SECTION_ROUTES], load_routes);
     /* Checks of the whole would only repeat what is wrong with the parts. */
-    if (load->report->errors == 0)
+    if (load->report->errors == 0) {
         load_check(load);
+        load_check_rules(load);
+    }
     for (uint32_t i = 0; i < config->names[ROUTE_KIND_QUEUE].count; i++) {
         if (config->queues[i].ring_count > config->ring_count_max)
             config->ring_count_max = config->queues[i].ring_count;
@@ -154,7 +172,8 @@ static void load_all(struct route_load *load, struct slice text)
         load_error(load, "not JSON: something after the end");
     if (load->broken || load->report->errors > 0)
         return;
-    if (make_tables(load, sections[SECTION_AGENTS]))
+    if (make_tables(load, count_items(load, sections[SECTION_AGENTS]),
+                    count_items(load, sections[SECTION_ROUTES])))
         work_sections(load, sections);
     else
         load_out_of_memory(load);

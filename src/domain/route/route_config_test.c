@@ -32,6 +32,8 @@ struct bad {
 
 #define AGENT "\"agents\":[{\"id\":\"a\",\"teams\":[\"t\"]}]"
 
+#define RULES(rules) "{" AGENT ",\"queues\":{\"q\":{}},\"routes\":[" rules "]}"
+
 static void every_mistake_is_named_with_its_path(void **state)
 {
     static const struct bad bad[] = {
@@ -75,6 +77,28 @@ static void every_mistake_is_named_with_its_path(void **state)
           "mon has no hours to work by" },
         { "{\"settings\":{\"fade\":{\"from\":\"90%\",\"to\":\"80%\"}}}", "settings.fade",
           "from is above to" },
+        { RULES("{\"id\":\"r\",\"if\":\"intent = 1\",\"queue\":\"q\"}"), "routes[0].if",
+          "column 8: = is not an operator: compare with ==" },
+        { RULES("{\"id\":\"r\",\"if\":\"itent == 'a'\",\"queue\":\"q\"}"), "routes[0].if",
+          "column 1: no name itent (did you mean intent?)" },
+        { RULES("{\"id\":\"r\",\"else\":true,\"queue\":\"w\"}"), "routes[0].queue",
+          "unknown queue 'w'" },
+        { RULES("{\"id\":\"r\",\"if\":\"intent == 'a'\",\"queue\":\"q\"}"), "routes",
+          "the last rule must have else: true, or some conversations go nowhere" },
+        { RULES("{\"id\":\"r\",\"else\":true,\"queue\":\"q\"},"
+                "{\"id\":\"s\",\"if\":\"intent == 'a'\",\"queue\":\"q\"}"),
+          "routes[1]", "is shadowed: a rule with else stands before it" },
+        { RULES("{\"id\":\"r\",\"if\":\"intent ~ 'order.*'\",\"queue\":\"q\"},"
+                "{\"id\":\"s\",\"if\":\"intent == 'order.return' && flow != 'x'\",\"queue\":\"q\"},"
+                "{\"id\":\"t\",\"else\":true,\"queue\":\"q\"}"),
+          "routes[1]", "is shadowed: 'r' before it takes all that it could" },
+        { RULES("{\"id\":\"r\",\"if\":\"lang == 'zh' && !open('w')\",\"queue\":\"q\"},"
+                "{\"id\":\"t\",\"else\":true,\"queue\":\"q\"}"),
+          "routes[0].if", "unknown queue 'w'" },
+        { "{\"skills\":[\"s\"]," AGENT
+          ",\"queues\":{\"q\":{}},\"routes\":[{\"id\":\"r\",\"else\":true,"
+          "\"queue\":\"q\",\"skills\":{\"s\":3}}]}",
+          "routes[0]", "no agent of queue 'q' has the skills" },
     };
 
     (void)state;
@@ -137,6 +161,64 @@ static void agent_10001_is_one_too_many(void **state)
     free(json);
 }
 
+/* ---- rules ---- */
+
+static const char routes[] =
+    "{\"skills\":[\"zh\",\"returns\"],\"facts\":{\"cart.total\":\"number\"},"
+    "\"agents\":[{\"id\":\"a\",\"languages\":[\"en\",\"zh\"],\"skills\":{\"zh\":9,\"returns\":4}}],"
+    "\"calendars\":{\"night\":{\"week\":{\"mon\":[\"22:00-06:00\"]}}},"
+    "\"queues\":{\"vip\":{},\"general\":{},\"night\":{\"calendar\":\"night\"}},\"routes\":["
+    "{\"id\":\"vip-zh\",\"if\":\"contact.tier == 'vip' && lang == 'zh'\",\"queue\":\"vip\","
+    "\"skills\":{\"zh\":5},\"priority\":8,\"sticky\":\"20s\"},"
+    "{\"id\":\"big\",\"if\":\"cart.total >= 99.5\",\"queue\":\"vip\",\"prefer\":{\"returns\":2}},"
+    "{\"id\":\"night\",\"if\":\"open('night')\",\"queue\":\"night\",\"offer\":\"ticket\"},"
+    "{\"id\":\"rest\",\"else\":true,\"queue\":\"general\"}]}";
+
+static const char *rule_for(const struct route_fact *facts, uint32_t count, int64_t now_ms,
+                            struct route_request *request)
+{
+    route_request_init(request);
+    assert_int_equal(route_classify(config, facts, count, now_ms, request), ROUTE_OK);
+    return route_name(config, ROUTE_KIND_RULE, request->rule);
+}
+
+static void first_rule_that_holds_classifies(void **state)
+{
+    struct route_fact facts[] = {
+        { .name = "contact.tier", .type = ROUTE_FACT_TEXT, .text = "vip", .text_len = 3 },
+        { .name = "lang", .type = ROUTE_FACT_TEXT, .text = "zh", .text_len = 2 },
+        { .name = "cart.total", .type = ROUTE_FACT_NUMBER, .number = 99.5 },
+        { .name = "no one asks", .type = ROUTE_FACT_BOOL },
+    };
+    struct route_request request;
+
+    (void)state;
+    assert_true(load(routes));
+    assert_string_equal(rule_for(facts, 4, 0, &request), "vip-zh");
+    assert_int_equal(request.require[0].level, 5);
+    assert_int_equal(request.priority, 8);
+    assert_int_equal(request.sticky_wait_ms, 20000);
+    assert_int_equal(request.language, 1);
+    assert_string_equal(rule_for(facts + 1, 3, 0, &request), "big");
+    assert_int_equal(request.prefer_count, 1);
+    facts[2].number = 99.4999;
+    assert_string_equal(rule_for(facts + 1, 3, 0, &request), "rest");
+    /* Monday, 1970-01-05 23:00 */
+    assert_string_equal(rule_for(facts + 3, 1, (4 * 24 + 23) * INT64_C(3600000), &request),
+                        "night");
+    assert_int_equal(request.alternatives, ROUTE_ALTERNATIVE_TICKET);
+}
+
+static void rule_that_cannot_hold_is_a_warning(void **state)
+{
+    (void)state;
+    assert_true(load(RULES("{\"id\":\"r\",\"if\":\"lang == 'a' && lang == 'b'\",\"queue\":\"q\"},"
+                           "{\"id\":\"t\",\"else\":true,\"queue\":\"q\"}")));
+    assert_int_equal(report.warnings, 1);
+    assert_string_equal(report.items[0].path, "routes[0]");
+    assert_string_equal(report.items[0].text, "never holds");
+}
+
 /* ---- calendars ---- */
 
 static const char year[] =
@@ -195,6 +277,8 @@ int main(void)
                                   end),
         cmocka_unit_test_teardown(one_report_shows_all_mistakes, end),
         cmocka_unit_test_teardown(agent_10001_is_one_too_many, end),
+        cmocka_unit_test_teardown(first_rule_that_holds_classifies, end),
+        cmocka_unit_test_teardown(rule_that_cannot_hold_is_a_warning, end),
         cmocka_unit_test_teardown(holidays_close_and_make_up_days_open, end),
         cmocka_unit_test_teardown(calendar_without_hours_never_opens, end),
     };

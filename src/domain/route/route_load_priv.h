@@ -67,7 +67,12 @@ void load_agents(struct route_load *load, void *out);
 void load_queue_names(struct route_load *load, void *out);
 void load_queues(struct route_load *load, void *out);
 void load_settings(struct route_load *load, void *out);
-/* What no single value shows: capable agents, cycles, shadowed rules. */
+void load_facts(struct route_load *load, void *out);
+void load_routes(struct route_load *load, void *out);
+/* Room for so many rules; false: memory is out. */
+bool load_rules_begin(struct route_load *load, unsigned count);
+void load_check_rules(struct route_load *load);
+/* What no single value shows: capable agents, cycles. */
 void load_check(struct route_load *load);
 
 #endif

@@ -1,1 +1,1 @@
-unit(route LAYER domain DEPS base INCLUDES ${CMAKE_SOURCE_DIR}/include)
+unit(route LAYER domain DEPS base expr INCLUDES ${CMAKE_SOURCE_DIR}/include LIBS m)
