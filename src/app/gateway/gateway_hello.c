@@ -78,7 +78,7 @@ static void visitor_hello(struct gateway_session *session, const Kefu__V1__Hello
     struct chat_action action = { .kind = CHAT_HELLO, .from = gateway_session_ref(session) };
     struct gateway_site site;
     struct err err = { 0 };
-    const char *peer = session->told;
+    char *peer = session->told;
 
     if (visitor_prove(session, hello, &site, &err) != ERR_OK) {
         hello_fault(session, &err);
@@ -99,17 +99,14 @@ static void visitor_hello(struct gateway_session *session, const Kefu__V1__Hello
         action.visitor_info.user_agent = slice_of(peer + strlen(peer) + 1);
     }
     session->state = GATEWAY_PROVING;
+    /* From here only the locale is needed, for the greeting; the answer may come at once. */
+    session->told = mem_strndup(hello->locale, strlen(hello->locale));
     if (!ops->submit(ops->ctx, &action)) {
         err_set(&err, ERR_BUSY, "too much to do; try again");
         err.retry_after_ms = 1000;
         hello_fault(session, &err);
-        return;
     }
-    /* From here only the locale is needed, for the greeting. */
-    if (session->state == GATEWAY_PROVING) {
-        free(session->told);
-        session->told = mem_strndup(hello->locale, strlen(hello->locale));
-    }
+    free(peer);
 }
 
 void gateway_hello(struct gateway_session *session, const Kefu__V1__ClientFrame *frame)
