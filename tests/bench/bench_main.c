@@ -10,6 +10,7 @@ static const struct {
     const char *help;
 } commands[] = {
     { "echo", bench_echo_main, "a WebSocket message on our loop beside bare epoll" },
+    { "turns", bench_turns_main, "--connections N --seconds S [--rate R | --load 0.7]" },
     { "idle", bench_idle_main, "--sessions N" },
     { "queue", bench_queue_main, "shard -> store -> shard beside NATS and Redis" },
     { "codec", bench_codec_main, "one chat message: protobuf, JSON, JSON libraries" },

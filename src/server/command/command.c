@@ -5,6 +5,9 @@
 #include <string.h>
 
 static const struct command commands[] = {
+    { "serve", command_serve, "[--demo] [--data DIR] [--port N] [OPTIONS]: runs the server (-h)" },
+    { "admin", command_admin,
+      "create|reset --email E [--name N] [--role R] [--password-stdin] [--data DIR]: a way in" },
     { "config", command_config, "[OPTIONS] [--json]: every setting, its value and its source" },
     { "version", command_version, "[--json]" },
 };

@@ -40,6 +40,8 @@ bool command_complete(const struct command_args *args, const struct command *com
 /* "kefu: text" (with the field or line that the error names) to standard error; gives status 1. */
 int command_fault(const struct err *err);
 
+int command_serve(struct command_args *args);
+int command_admin(struct command_args *args);
 int command_config(struct command_args *args);
 int command_version(struct command_args *args);
 

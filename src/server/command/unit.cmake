@@ -1,1 +1,1 @@
-unit(command LAYER server DEPS base config)
+unit(command LAYER server DEPS base schema auth config serve LIBS PkgConfig::PROTOBUFC)

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loading is linear in the rows and runs on a worker; shards meanwhile answer from the snapshot
+ * that they have. */
+#include "serve_directory.h"
+
+#include <stdlib.h>
+
+#include "log.h"
+#include "mem.h"
+#include "schema.h"
+
+struct rows {
+    struct store_record *items;
+    size_t count, cap;
+};
+
+static enum err_code rows_load(struct store *store, enum store_kind kind, struct arena *arena,
+                               struct rows *rows, struct err *err)
+{
+    struct store_record_query query = { .kind = kind, .limit = STORE_PAGE_MAX };
+    struct store_records page = { .more = true };
+
+    while (page.more) {
+        enum err_code rc = store_record_list(store, &query, arena, &page, err);
+
+        if (rc != ERR_OK)
+            return rc;
+        if (rows->count + page.n > DIRECTORY_ROWS_MAX)
+            return err_set(err, ERR_TOO_BIG, "more than %d rows of %s", DIRECTORY_ROWS_MAX,
+                           store_kind_name(kind));
+        if (rows->count + page.n > rows->cap) {
+            rows->cap = (rows->count + page.n) * 2;
+            rows->items = mem_realloc(rows->items, rows->cap * sizeof(*rows->items));
+        }
+        for (size_t i = 0; i < page.n; i++)
+            rows->items[rows->count++] = page.items[i];
+        if (page.n > 0)
+            query.after = page.items[page.n - 1].id;
+    }
+    return ERR_OK;
+}
+
+static enum err_code row_decode(const struct store_record *row,
+                                const ProtobufCMessageDescriptor *desc, struct arena *arena,
+                                void *out, struct err *err)
+{
+    ProtobufCMessage *msg = NULL;
+    enum err_code rc = schema_proto_decode(desc, row->body, arena, &msg, err);
+
+    memcpy(out, &msg, sizeof(msg));
+    return rc;
+}
+
+static struct directory_workspace *workspace_obtain(struct directory *directory, uint64_t id)
+{
+    struct directory_workspace *room;
+
+    for (size_t i = 0; i < directory->workspace_count; i++) {
+        if (directory->workspaces[i].id.v == id)
+            return &directory->workspaces[i];
+    }
+    directory->workspaces = mem_realloc(directory->workspaces, (directory->workspace_count + 1) *
+                                                                   sizeof(*directory->workspaces));
+    room = &directory->workspaces[directory->workspace_count++];
+    *room = (struct directory_workspace){ .id = { id } };
+    return room;
+}
+
+static enum err_code sites_load(struct directory *directory, struct store *store, struct err *err)
+{
+    struct rows rows = { 0 };
+    enum err_code rc = rows_load(store, STORE_SITE, &directory->arena, &rows, err);
+
+    directory->sites = mem_zalloc((rows.count + 1) * sizeof(*directory->sites));
+    for (size_t i = 0; rc == ERR_OK && i < rows.count; i++) {
+        Kefu__V1__Site *site = NULL;
+
+        rc = row_decode(&rows.items[i], &kefu__v1__site__descriptor, &directory->arena, &site, err);
+        if (rc != ERR_OK)
+            break;
+        site->id = rows.items[i].id;
+        directory->sites[directory->site_count++] =
+            (struct directory_site){ { rows.items[i].workspace }, site };
+        workspace_obtain(directory, rows.items[i].workspace);
+    }
+    free(rows.items);
+    return rc;
+}
+
+static enum err_code agents_load(struct directory *directory, struct store *store, struct err *err)
+{
+    struct rows rows = { 0 };
+    enum err_code rc = rows_load(store, STORE_AGENT, &directory->arena, &rows, err);
+
+    directory->agents = mem_zalloc((rows.count + 1) * sizeof(*directory->agents));
+    for (size_t i = 0; rc == ERR_OK && i < rows.count; i++) {
+        Kefu__V1__AgentRecord *record = NULL;
+
+        rc = row_decode(&rows.items[i], &kefu__v1__agent_record__descriptor, &directory->arena,
+                        &record, err);
+        if (rc != ERR_OK)
+            break;
+        if (record->agent == NULL)
+            continue;
+        record->agent->id = rows.items[i].id;
+        record->password_hash = NULL; /* nothing here needs it */
+        directory->agents[directory->agent_count++] =
+            (struct directory_agent){ { rows.items[i].workspace }, record->agent };
+        workspace_obtain(directory, rows.items[i].workspace);
+    }
+    free(rows.items);
+    return rc;
+}
+
+/* ---- bots ------------------------------------------------------------------------------------ */
+
+static struct slice *slices_of(char **texts, size_t n, struct arena *arena)
+{
+    struct slice *out = arena_alloc(arena, (n + 1) * sizeof(*out));
+
+    for (size_t i = 0; out != NULL && i < n; i++)
+        out[i] = slice_of(texts[i]);
+    return out;
+}
+
+static enum err_code faq_fill(const struct rows *rows, uint64_t workspace, struct arena *arena,
+                              struct bot_faq *out, size_t *count, struct err *err)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        Kefu__V1__FaqEntry *entry = NULL;
+        enum err_code rc;
+
+        if (rows->items[i].workspace != workspace)
+            continue;
+        rc = row_decode(&rows->items[i], &kefu__v1__faq_entry__descriptor, arena, &entry, err);
+        if (rc != ERR_OK)
+            return rc;
+        if (entry->disabled)
+            continue;
+        out[(*count)++] = (struct bot_faq){
+            .id = rows->items[i].id,
+            .locale = slice_of(entry->locale),
+            .question = slice_of(entry->question),
+            .variants = slices_of(entry->variants, entry->n_variants, arena),
+            .variant_count = entry->n_variants,
+            .answer = slice_of(entry->answer),
+        };
+    }
+    return ERR_OK;
+}
+
+static enum err_code rules_fill(const struct rows *rows, uint64_t workspace, struct arena *arena,
+                                struct bot_rule *out, size_t *count, struct err *err)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        Kefu__V1__Rule *rule = NULL;
+        enum err_code rc;
+
+        if (rows->items[i].workspace != workspace)
+            continue;
+        rc = row_decode(&rows->items[i], &kefu__v1__rule__descriptor, arena, &rule, err);
+        if (rc != ERR_OK)
+            return rc;
+        if (rule->disabled)
+            continue;
+        out[(*count)++] = (struct bot_rule){
+            .id = rows->items[i].id,
+            .name = slice_of(rule->name),
+            .locale = slice_of(rule->locale),
+            .any = slices_of(rule->any, rule->n_any, arena),
+            .any_count = rule->n_any,
+            .all = slices_of(rule->all, rule->n_all, arena),
+            .all_count = rule->n_all,
+            .none = slices_of(rule->none, rule->n_none, arena),
+            .none_count = rule->n_none,
+            .priority = rule->priority,
+            .answer = slice_of(rule->answer),
+            .handoff = rule->handoff,
+        };
+    }
+    return ERR_OK;
+}
+
+static size_t bot_sites_fill(const struct directory *directory, uint64_t workspace,
+                             struct arena *arena, struct bot_site *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < directory->site_count; i++) {
+        const Kefu__V1__Site *site = directory->sites[i].site;
+        struct bot_rung_setting *ladder;
+
+        if (directory->sites[i].workspace.v != workspace)
+            continue;
+        ladder = arena_zalloc(arena, (site->n_ladder + 1) * sizeof(*ladder));
+        for (size_t at = 0; ladder != NULL && at < site->n_ladder; at++) {
+            ladder[at] =
+                (struct bot_rung_setting){ slice_of(site->ladder[at]->rung), site->ladder[at]->off,
+                                           site->ladder[at]->threshold };
+        }
+        out[n++] = (struct bot_site){
+            .id = site->id,
+            .bot_off = !site->bot_enabled,
+            .greeting_zh = slice_of(site->greeting_zh),
+            .greeting_en = slice_of(site->greeting_en),
+            .ladder = ladder,
+            .ladder_count = ladder != NULL ? site->n_ladder : 0,
+        };
+    }
+    return n;
+}
+
+static enum err_code bot_build(struct directory *directory, struct directory_workspace *workspace,
+                               const struct rows *faq, const struct rows *rules,
+                               struct arena *arena, struct err *err)
+{
+    struct bot_faq *faq_items = mem_zalloc((faq->count + 1) * sizeof(*faq_items));
+    struct bot_rule *rule_items = mem_zalloc((rules->count + 1) * sizeof(*rule_items));
+    struct bot_site *sites = mem_zalloc((directory->site_count + 1) * sizeof(*sites));
+    struct bot_source source = { .faq = faq_items, .rules = rule_items, .sites = sites };
+    enum err_code rc = faq_fill(faq, workspace->id.v, arena, faq_items, &source.faq_count, err);
+
+    if (rc == ERR_OK)
+        rc = rules_fill(rules, workspace->id.v, arena, rule_items, &source.rule_count, err);
+    if (rc == ERR_OK) {
+        source.site_count = bot_sites_fill(directory, workspace->id.v, arena, sites);
+        rc = bot_create(&source, &workspace->bot, err);
+    }
+    free(faq_items);
+    free(rule_items);
+    free(sites);
+    return rc;
+}
+
+static enum err_code bots_load(struct directory *directory, struct store *store, struct err *err)
+{
+    struct rows faq = { 0 };
+    struct rows rules = { 0 };
+    struct arena arena; /* the bots copy what they keep */
+    enum err_code rc;
+
+    arena_init(&arena, DIRECTORY_ARENA_MAX);
+    rc = rows_load(store, STORE_FAQ_ENTRY, &arena, &faq, err);
+    if (rc == ERR_OK)
+        rc = rows_load(store, STORE_RULE, &arena, &rules, err);
+    for (size_t i = 0; rc == ERR_OK && i < directory->workspace_count; i++)
+        rc = bot_build(directory, &directory->workspaces[i], &faq, &rules, &arena, err);
+    arena_fini(&arena);
+    free(faq.items);
+    free(rules.items);
+    return rc;
+}
+
+enum err_code directory_load(struct store *store, struct directory **out, struct err *err)
+{
+    struct directory *directory = mem_zalloc(sizeof(*directory));
+    enum err_code rc;
+
+    arena_init(&directory->arena, DIRECTORY_ARENA_MAX);
+    rc = sites_load(directory, store, err);
+    if (rc == ERR_OK)
+        rc = agents_load(directory, store, err);
+    if (rc == ERR_OK)
+        rc = bots_load(directory, store, err);
+    if (rc != ERR_OK) {
+        directory_destroy(&directory);
+        return rc;
+    }
+    *out = directory;
+    return ERR_OK;
+}
+
+void directory_destroy(struct directory **directory)
+{
+    if (*directory == NULL)
+        return;
+    for (size_t i = 0; i < (*directory)->workspace_count; i++)
+        bot_destroy(&(*directory)->workspaces[i].bot);
+    free((*directory)->workspaces);
+    free((*directory)->sites);
+    free((*directory)->agents);
+    arena_fini(&(*directory)->arena);
+    free(*directory);
+    *directory = NULL;
+}
+
+/* ---- looking up ------------------------------------------------------------------------------ */
+
+/* Records come by id, so both arrays are sorted. */
+const struct directory_site *directory_site_by_id(const struct directory *directory, uint64_t id)
+{
+    size_t low = 0;
+    size_t high = directory->site_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (directory->sites[middle].site->id == id)
+            return &directory->sites[middle];
+        if (directory->sites[middle].site->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+const struct directory_site *directory_site_by_key(const struct directory *directory,
+                                                   struct slice key)
+{
+    for (size_t i = 0; i < directory->site_count; i++) {
+        if (slice_equal_text(key, directory->sites[i].site->key))
+            return &directory->sites[i];
+    }
+    return NULL;
+}
+
+const struct directory_agent *directory_agent_by_id(const struct directory *directory, uint64_t id)
+{
+    size_t low = 0;
+    size_t high = directory->agent_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (directory->agents[middle].agent->id == id)
+            return &directory->agents[middle];
+        if (directory->agents[middle].agent->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+const struct bot *directory_bot(const struct directory *directory, struct workspace_id workspace)
+{
+    for (size_t i = 0; i < directory->workspace_count; i++) {
+        if (directory->workspaces[i].id.v == workspace.v)
+            return directory->workspaces[i].bot;
+    }
+    return NULL;
+}

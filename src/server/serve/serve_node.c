@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One shard's life. init makes what needs no other shard; `begin` comes by message once all are
+ * there: directory, start-up reports to the desks, listener. stop refuses what is new, waits until
+ * the store has confirmed what is in flight, and ends. */
+#include "serve_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "mem.h"
+#include "serve_metric.h"
+
+/* ---- directory ------------------------------------------------------------------------------- */
+
+struct directory_msg {
+    struct shard_msg head;
+    struct directory *directory;
+};
+
+static void directory_release_run(struct shard_msg *head, struct shard *shard)
+{
+    struct directory_msg *msg = CONTAINER_OF(head, struct directory_msg, head);
+
+    (void)shard;
+    if (--msg->directory->holders == 0)
+        directory_destroy(&msg->directory);
+    free(msg);
+}
+
+/* Holders are counted on shard 0: no two threads touch the number. */
+static void directory_release(struct node *node, struct directory *directory)
+{
+    struct directory_msg *msg = mem_zalloc(sizeof(*msg));
+    struct shard_msg *head = &msg->head;
+
+    msg->head.run = directory_release_run;
+    msg->directory = directory;
+    shard_post_reserved(node_shard(node, 0), &head);
+}
+
+static bool workspace_known(const struct directory *directory, struct workspace_id workspace)
+{
+    for (size_t i = 0; directory != NULL && i < directory->workspace_count; i++) {
+        if (directory->workspaces[i].id.v == workspace.v)
+            return true;
+    }
+    return false;
+}
+
+static void directory_take(struct node *node, struct directory *directory)
+{
+    struct directory *old = node->directory;
+
+    node->directory = directory;
+    node_desk_sync(node);
+    for (size_t i = 0; node->started && i < directory->workspace_count; i++) {
+        if (!workspace_known(old, directory->workspaces[i].id))
+            node_desk_started_one(node, directory->workspaces[i].id);
+    }
+    if (old != NULL)
+        directory_release(node, old);
+}
+
+static void directory_run(struct shard_msg *head, struct shard *shard)
+{
+    struct directory_msg *msg = CONTAINER_OF(head, struct directory_msg, head);
+
+    directory_take(node_of(shard), msg->directory);
+    free(msg);
+}
+
+struct load_job {
+    struct worker_job job;
+    struct store *store;
+    struct directory *directory;
+};
+
+static void load_run(struct worker_job *job)
+{
+    struct load_job *self = CONTAINER_OF(job, struct load_job, job);
+    struct err err = { 0 };
+
+    if (directory_load(self->store, &self->directory, &err) != ERR_OK)
+        LOG_ERROR("directory_not_loaded", KV_ERR(&err), KV_TEXT("field", err.field));
+}
+
+static void load_start(struct node *node);
+
+static void load_done(struct worker_job *job, struct shard *shard)
+{
+    struct load_job *self = CONTAINER_OF(job, struct load_job, job);
+    struct node *node = node_of(shard);
+
+    node->loading = 0;
+    if (self->directory != NULL) {
+        self->directory->holders = node->server->shards;
+        for (uint32_t i = 0; i < node->server->shards; i++) {
+            struct directory_msg *msg = mem_zalloc(sizeof(*msg));
+            struct shard_msg *head = &msg->head;
+
+            msg->head.run = directory_run;
+            msg->directory = self->directory;
+            shard_post_reserved(node_shard(node, i), &head);
+        }
+    }
+    free(self);
+    if (node->reload_wanted)
+        load_start(node);
+}
+
+/* On shard 0: one load at a time, and one more for everything that changed meanwhile. */
+static void load_start(struct node *node)
+{
+    struct load_job *self = mem_zalloc(sizeof(*self));
+    struct worker_job *job = &self->job;
+
+    node->reload_wanted = false;
+    self->job.run = load_run;
+    self->job.done = load_done;
+    self->store = node->server->store;
+    node->loading = 1;
+    if (worker_submit(node->server->workers, &job))
+        return;
+    free(self);
+    node->loading = 0;
+    node->reload_wanted = true; /* the tick tries again */
+}
+
+static void reload_run(struct shard_msg *head, struct shard *shard)
+{
+    struct node *node = node_of(shard);
+
+    free(head);
+    node->reload_wanted = true;
+    if (node->loading == 0)
+        load_start(node);
+}
+
+void node_reload(struct node *node)
+{
+    struct shard_msg *msg = mem_zalloc(sizeof(*msg));
+
+    msg->run = reload_run;
+    shard_post_reserved(node_shard(node, 0), &msg);
+}
+
+/* ---- replies --------------------------------------------------------------------------------- */
+
+void node_answer(struct node *node, uint64_t session, const Kefu__V1__ServerFrame *frame)
+{
+    if ((session & EXCHANGE_BIT) != 0)
+        exchange_answer(node, session, frame);
+    else
+        gateway_answer(node->gateway, session, frame);
+}
+
+/* ---- the id mark ----------------------------------------------------------------------------- */
+
+struct mark_job {
+    struct worker_job job;
+    struct store *store;
+    int64_t mark_ms;
+};
+
+static void mark_run(struct worker_job *job)
+{
+    struct mark_job *self = CONTAINER_OF(job, struct mark_job, job);
+    struct err err = { 0 };
+
+    if (serve_mark_store(self->store, self->mark_ms, &err) != ERR_OK)
+        LOG_ERROR("id_mark_not_stored", KV_ERR(&err));
+}
+
+static void mark_done(struct worker_job *job, struct shard *shard)
+{
+    (void)shard;
+    free(CONTAINER_OF(job, struct mark_job, job));
+}
+
+static void mark_tick(struct node *node)
+{
+    struct mark_job *self;
+    struct worker_job *job;
+
+    if (node->index != 0 || loop_now_ms(node->loop) < node->mark_at)
+        return;
+    node->mark_at = loop_now_ms(node->loop) + SERVE_MARK_EVERY_MS;
+    self = mem_zalloc(sizeof(*self));
+    job = &self->job;
+    self->job.run = mark_run;
+    self->job.done = mark_done;
+    self->store = node->server->store;
+    self->mark_ms = clock_wall_ms(&clock_system) + ID_MARK_AHEAD_MS;
+    if (!worker_submit(node->server->workers, &job))
+        free(self);
+}
+
+/* ---- tick ------------------------------------------------------------------------------------ */
+
+static void flush_run(struct loop_node *flush)
+{
+    chat_flush(CONTAINER_OF(flush, struct node, flush)->chat);
+}
+
+static void started_run(struct shard_msg *head, struct shard *shard)
+{
+    struct node *node = node_of(shard);
+
+    free(head);
+    if (++node->nodes_started == node->server->shards)
+        serve_ready(node->server);
+}
+
+/* This shard's waiting and assigned conversations are known to the desks. */
+static void started_check(struct node *node)
+{
+    struct shard_msg *msg;
+
+    if (node->started || node->directory == NULL || !chat_started(node->chat))
+        return;
+    node->started = true;
+    node_desk_started(node);
+    msg = mem_zalloc(sizeof(*msg));
+    msg->run = started_run;
+    shard_post_reserved(node_shard(node, 0), &msg);
+}
+
+static void drain_check(struct node *node)
+{
+    struct chat_stats stats;
+
+    chat_stats_get(node->chat, &stats);
+    if (stats.in_flight > 0 && loop_now_ms(node->loop) < node->drain_until)
+        return;
+    if (stats.in_flight > 0) {
+        /* The disk does not answer. Nothing of these turns was acknowledged; to wait longer would
+         * only make the operator kill us. */
+        LOG_ERROR("stopped_with_turns_in_flight", KV_U64("turns", stats.in_flight));
+        _exit(1);
+    }
+    loop_timer_stop(node->loop, &node->tick);
+    shard_stopped(node->shard);
+}
+
+static void tick_run(struct loop_timer *timer)
+{
+    struct node *node = CONTAINER_OF(timer, struct node, tick);
+    bool draining = node->drain_until != 0;
+    bool eager = draining || !node->started; /* somebody waits for the next step */
+
+    loop_timer_start(node->loop, &node->tick, eager ? SERVE_TICK_EAGER_MS : SERVE_TICK_MS);
+    loop_activity_note(node->loop, "tick");
+    chat_tick(node->chat);
+    started_check(node);
+    node_desk_tick(node);
+    serve_metric_tick(node);
+    if (draining) {
+        drain_check(node);
+        return;
+    }
+    mark_tick(node);
+    if (node->reload_wanted && node->loading == 0)
+        load_start(node);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static void slow_turn(void *ctx, uint64_t us, const char *activity)
+{
+    struct node *node = ctx;
+
+    LOG_WARN("loop_slow", KV_U64("shard", node->index), KV_U64("us", us),
+             KV_TEXT("last", activity != NULL ? activity : "?"));
+    node->slow_turns++;
+}
+
+static void chat_make(struct node *node)
+{
+    const struct config *config = node->server->config;
+    struct chat_options options = {
+        .shard = node->index,
+        .shards = node->server->shards,
+        .id_mark_ms = node->server->id_mark_ms,
+        .clock = &clock_system,
+        .ops = node_chat_ops,
+        .store = node_store_ops,
+        .limits = { .visitor_rate = (uint32_t)config_number(config, CONFIG_LIMIT_VISITOR_RATE),
+                    .visitor_burst = LIMIT_VISITOR_BURST,
+                    .new_convs_per_hour =
+                        (uint32_t)config_number(config, CONFIG_LIMIT_NEW_CONVERSATIONS) },
+    };
+
+    options.ops.ctx = node;
+    options.store.ctx = node;
+    node->chat = chat_create(&options);
+}
+
+static void gateway_make(struct node *node)
+{
+    struct gateway_options options = {
+        .shard = (uint16_t)node->index,
+        .loop = node->loop,
+        .clock = &clock_system,
+        .master = &node->server->master,
+        .ops = node_gateway_ops,
+    };
+
+    options.ops.ctx = node;
+    node->gateway = gateway_create(&options);
+}
+
+static void http_make(struct node *node)
+{
+    struct http_server_options options = {
+        .on_request = node_http_request,
+        .on_gone = node_http_gone,
+        .ctx = node,
+        .clock = &clock_system,
+        .trust = &node->server->trust,
+    };
+
+    node->http = http_server_create(node->loop, &options);
+}
+
+static enum err_code node_init(struct shard *shard, void *ctx, struct err *err)
+{
+    struct node *node = mem_zalloc(sizeof(*node));
+
+    (void)err;
+    node->server = ctx;
+    node->shard = shard;
+    node->loop = shard_loop(shard);
+    node->index = shard_index(shard);
+    node->flush.run = flush_run;
+    node->scratch = bot_scratch_create();
+    buf_init(&node->buf, API_REPLY_MAX);
+    auth_ticket_table_init(&node->tickets, node->index);
+    node_limit_init(node);
+    chat_make(node);
+    gateway_make(node);
+    http_make(node);
+    loop_slow_set(node->loop, slow_turn, node);
+    loop_timer_init(&node->tick, tick_run);
+    shard_user_set(shard, node);
+    return ERR_OK;
+}
+
+static void node_stop(struct shard *shard, void *ctx)
+{
+    struct node *node = node_of(shard);
+
+    (void)ctx;
+    net_listener_close(&node->listener);
+    node_control_close(node);
+    gateway_drain(node->gateway, SERVE_RECONNECT_MS);
+    http_server_drain(node->http);
+    chat_flush(node->chat);
+    node->drain_until = loop_now_ms(node->loop) + SERVE_DRAIN_MS_MAX;
+    loop_timer_start(node->loop, &node->tick, SERVE_TICK_EAGER_MS);
+}
+
+static void node_fini(struct shard *shard, void *ctx)
+{
+    struct node *node = node_of(shard);
+
+    (void)ctx;
+    loop_timer_stop(node->loop, &node->tick);
+    loop_defer_cancel(&node->flush);
+    node_sockets_fini(node);
+    node_visitors_fini(node);
+    node_control_fini(node);
+    http_server_destroy(&node->http);
+    gateway_destroy(&node->gateway);
+    chat_destroy(&node->chat);
+    node_desk_fini(node);
+    exchange_fini(node);
+    auth_ticket_table_fini(&node->tickets);
+    bot_scratch_destroy(&node->scratch);
+    node_limit_fini(node);
+    buf_fini(&node->buf);
+    node->server->left[node->index] = node->directory;
+    free(node);
+}
+
+const struct shard_ops node_shard_ops = { .init = node_init, .stop = node_stop, .fini = node_fini };
+
+/* ---- begin ----------------------------------------------------------------------------------- */
+
+static enum err_code node_listen(struct node *node, struct err *err)
+{
+    const struct config *config = node->server->config;
+    struct net_listen_options options = {
+        .address = config_text(config, CONFIG_LISTEN),
+        .port = node->server->port,
+        .reuse_port = true,
+    };
+
+    return http_server_listen(node->http, &options, &node->listener, err);
+}
+
+struct begin_msg {
+    struct shard_msg head;
+    struct directory *directory;
+};
+
+static void begin_run(struct shard_msg *head, struct shard *shard)
+{
+    struct begin_msg *msg = CONTAINER_OF(head, struct begin_msg, head);
+    struct node *node = node_of(shard);
+    struct err err = { 0 };
+
+    directory_take(node, msg->directory);
+    free(msg);
+    chat_start(node->chat);
+    started_check(node);
+    if (node_listen(node, &err) != ERR_OK ||
+        (node->index == 0 && node_control_open(node, &err) != ERR_OK)) {
+        LOG_ERROR("listen_failed", KV_ERR(&err));
+        _exit(1); /* the port was free a moment ago: nobody has been served yet */
+    }
+    loop_timer_start(node->loop, &node->tick, SERVE_TICK_EAGER_MS);
+}
+
+void node_begin(struct server *server)
+{
+    server->directory->holders = server->shards;
+    for (uint32_t i = 0; i < server->shards; i++) {
+        struct begin_msg *msg = mem_zalloc(sizeof(*msg));
+        struct shard_msg *head = &msg->head;
+
+        msg->head.run = begin_run;
+        msg->directory = server->directory;
+        shard_post_reserved(shard_group_at(server->group, i), &head);
+    }
+    server->directory = NULL;
+}

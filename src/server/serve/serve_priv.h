@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share: the process (struct server) and one shard of it (struct
+ * node). Only messages cross between nodes, and a node's thread alone touches it.
+ *
+ *   serve.c            start, readiness, stop
+ *   serve_node.c       a shard's life: begin, tick, drain, directory
+ *   serve_chat.c       chat's and gateway's doors to the other shards
+ *   serve_desk.c       desks and what they say to chats and consoles
+ *   serve_store.c      completions and queries
+ *   serve_http.c       which request goes where; health, metrics
+ *   serve_asset.c      pages and scripts
+ *   serve_api.c        REST on the workers, and what must happen on shards afterwards
+ *   serve_socket.c     WebSocket links, and their move to the visitor's shard
+ *   serve_visitor.c    visitors without WebSocket: frames by POST, an event stream
+ *   serve_control.c    DATA/kefu.sock: commands on a running data folder
+ *   serve_demo.c       the demo workspace */
+#ifndef KEFU_SERVE_PRIV_H
+#define KEFU_SERVE_PRIV_H
+
+#include "api.h"
+#include "auth_ticket.h"
+#include "buf.h"
+#include "chat.h"
+#include "config.h"
+#include "desk.h"
+#include "gateway.h"
+#include "hash.h"
+#include "http_server.h"
+#include "limit.h"
+#include "loop.h"
+#include "serve_directory.h"
+#include "shard.h"
+
+enum {
+    SERVE_TICK_MS = 1000,
+    SERVE_TICK_EAGER_MS = 5,         /* while starting and stopping */
+    SERVE_LOGIN_THREADS = 2,         /* Argon2id takes 64 MiB and a core for 100 ms each */
+    SERVE_LOGIN_QUEUE_MAX = 64,      /* then log-ins are told to come back: 3 s of work */
+    SERVE_WORKER_QUEUE_MAX = 4096,   /* requests and queries that wait for a thread */
+    SERVE_EXCHANGES_MAX = 4096,      /* HTTP requests of one shard that wait for a chat */
+    SERVE_DRAIN_MS_MAX = 8000,       /* what is in flight when the server stops */
+    SERVE_RECONNECT_MS = 1500,       /* hint to clients when the server stops */
+    SERVE_MARK_EVERY_MS = 20 * 1000, /* ID_MARK_AHEAD_MS is a minute: two may fail */
+};
+
+struct node;
+
+struct server {
+    const struct config *config;
+    struct store *store;
+    struct auth_key master;
+    struct api *api;
+    struct api_setting settings[CONFIG_KEY_COUNT];
+    struct worker_pool *workers;
+    struct worker_pool *logins;
+    struct shard_group *group;
+    uint32_t shards;
+    struct http_trust trust;
+    struct directory *directory; /* the first one, until the shards have it */
+    int64_t id_mark_ms;
+    struct directory **left; /* at the end: what each shard still had */
+    uint16_t port;
+    char setup[AUTH_SECRET_TEXT_MAX];
+};
+
+/* A request that waits for a chat's reply. */
+struct exchange {
+    struct http_ref ref;
+    uint32_t generation;
+    uint32_t next_free;
+    int status; /* of success */
+    bool after; /* the page of events goes forward */
+    bool used;
+};
+
+struct node_desk {
+    struct node *node;
+    struct workspace_id workspace;
+    struct desk *desk;
+    uint32_t shards_started;
+};
+
+struct limit_cell;
+struct link;
+struct stream;
+struct control;
+
+struct node {
+    struct server *server;
+    struct shard *shard;
+    struct loop *loop;
+    uint32_t index;
+    struct chat *chat;
+    struct gateway *gateway;
+    struct http_server *http;
+    struct net_listener *listener;
+    struct net_listener *control; /* shard 0 */
+    struct control *controls;     /* open connections of it */
+    unsigned control_count;
+    struct directory *directory;
+    struct bot_scratch *scratch;
+    struct auth_ticket_table tickets;
+    struct limit_cell *limits;
+    struct hash_key limit_key;
+    struct link *links; /* open sockets */
+    struct stream *streams;
+    struct exchange *exchanges;
+    uint32_t exchange_count;
+    uint32_t exchange_free;
+    struct node_desk **desks;
+    uint32_t desk_count;
+    struct loop_node flush;
+    struct loop_timer tick;
+    struct chat_stats last; /* already counted in the metrics */
+    unsigned slow_turns;
+    struct buf buf;         /* one encoding at a time */
+    uint64_t drain_until;   /* ms of the loop; 0: not stopping */
+    uint64_t mark_at;       /* shard 0: when the id mark is stored next */
+    bool started;           /* this shard's conversations have been told to the desks */
+    uint32_t nodes_started; /* shard 0 */
+    bool reload_wanted;     /* shard 0: something changed while a load was running */
+    unsigned loading;
+};
+
+/* ---- messages ---- */
+
+static inline struct node *node_of(struct shard *shard)
+{
+    return shard_user(shard);
+}
+static inline struct shard *node_shard(const struct node *node, uint32_t index)
+{
+    return shard_group_at(shard_group_of(node->shard), index);
+}
+static inline uint32_t conv_shard(const struct node *node, struct conv_id conv)
+{
+    return id_shard(conv.v, node->server->shards);
+}
+
+/* serve_node.c */
+extern const struct shard_ops node_shard_ops; /* ctx: the server */
+/* Main thread, once all shards are there: hands out the directory and opens the doors. */
+void node_begin(struct server *server);
+/* Any shard: sites, agents, FAQ or rules changed; every shard gets a new directory soon. */
+void node_reload(struct node *node);
+void node_answer(struct node *node, uint64_t session, const Kefu__V1__ServerFrame *frame);
+
+/* serve_chat.c */
+extern const struct chat_ops node_chat_ops;       /* ctx: the node */
+extern const struct gateway_ops node_gateway_ops; /* ctx: the node */
+bool node_submit(struct node *node, const struct chat_action *action);
+void node_revoke(struct node *node, uint64_t login_session, uint64_t agent);
+
+/* serve_desk.c */
+bool node_desk_report(void *ctx, const struct chat_desk_report *report);
+bool node_desk_session(void *ctx, const struct auth_principal *who, uint64_t session, bool open);
+bool node_desk_status(void *ctx, const struct auth_principal *who, uint32_t status);
+/* Tells a desk, or every one, that this shard has reported all that it has. */
+void node_desk_started_one(struct node *node, struct workspace_id workspace);
+void node_desk_started(struct node *node);
+void node_desk_sync(struct node *node); /* the agents of the directory */
+void node_desk_tick(struct node *node);
+void node_desk_fini(struct node *node);
+
+/* serve_store.c */
+extern const struct chat_store_ops node_store_ops; /* ctx: the node */
+/* On the commit thread; ctx: the server. */
+void serve_completed(void *ctx, unsigned shard, const struct store_completion *completions,
+                     size_t n);
+
+/* serve_http.c */
+void node_http_request(void *ctx, const struct http_request *request, struct http_ref ref);
+void node_http_gone(void *ctx, struct http_ref ref);
+void node_http_error(struct node *node, struct http_ref ref, const struct err *err);
+bool node_ready(const struct node *node);
+/* One token of the address's bucket; false: too many requests. */
+bool node_limit(struct node *node, struct slice address);
+void node_limit_init(struct node *node);
+void node_limit_fini(struct node *node);
+/* A browser's Origin must be the host that it talks to, or the public one. None: no browser. */
+bool node_origin_ok(const struct node *node, const struct http_request *request);
+
+/* serve_asset.c: false: no such page. */
+bool node_asset(struct node *node, const struct http_request *request, struct http_ref ref);
+
+/* serve_api.c */
+void node_api(struct node *node, const struct http_request *request, struct http_ref ref);
+void node_api_token_check(struct node *node, uint64_t session, struct slice token);
+#define EXCHANGE_BIT (UINT64_C(1) << 63) /* of a session handle: it names an exchange */
+void exchange_answer(struct node *node, uint64_t handle, const Kefu__V1__ServerFrame *frame);
+void exchange_fini(struct node *node);
+
+/* serve_socket.c */
+void node_socket(struct node *node, const struct http_request *request, struct http_ref ref);
+void node_sockets_fini(struct node *node);
+
+/* serve_visitor.c */
+void node_visitor_frame(struct node *node, const struct http_request *request, struct http_ref ref);
+void node_visitor_stream(struct node *node, const struct http_request *request,
+                         struct http_ref ref);
+void node_visitor_gone(struct node *node, struct http_ref ref);
+void node_visitors_fini(struct node *node);
+
+/* serve_control.c: the listener on DATA/kefu.sock, on shard 0. */
+MUST_USE enum err_code node_control_open(struct node *node, struct err *err);
+void node_control_close(struct node *node);
+void node_control_fini(struct node *node);
+
+/* serve.c */
+void serve_ready(struct server *server);
+/* The mark above which ids start after the next start: [worker]. */
+MUST_USE enum err_code serve_mark_store(struct store *store, int64_t mark_ms, struct err *err);
+
+/* serve_demo.c: [start-up] fills an empty store and writes the agents' log-ins to a file. */
+MUST_USE enum err_code serve_demo(struct server *server, const char *logins_path, struct err *err);
+
+#endif
