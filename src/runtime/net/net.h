@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Listeners and bounded byte streams (TCP, unix) on a loop. All calls on the loop's own thread.
+/* Listeners and bounded byte streams (TCP, unix, either with TLS: net_tls.h) on a loop. All calls
+ * on the loop's own thread.
  *
  * Reading: one buffer per loop, lent to on_bytes for the duration of the call; the owner keeps what
  * it must. Writing: net_write queues, and everything a turn queued for a stream goes out with one
@@ -21,6 +22,7 @@
 struct loop;
 struct net_stream;
 struct net_listener;
+struct net_tls;
 
 enum {
     NET_PENDING_MAX = 8 * 1024 * 1024, /* queued bytes of one stream unless set lower */
@@ -90,9 +92,19 @@ void net_resume(struct net_stream *stream);
 void net_close(struct net_stream **stream);
 void net_abort(struct net_stream **stream);
 
-/* Takes the descriptor out of the stream, for net_adopt on another shard's loop; what is queued is
- * sent first. -1: the socket does not take all of it now, the stream stays the owner's. */
-int net_detach(struct net_stream **stream);
+/* A stream on its way to another shard's loop: plain data, may travel in a message. */
+struct net_moving {
+    int fd;
+    struct net_tls *tls; /* NULL: plain */
+};
+/* Takes the socket out of the stream; what is queued is sent first. False: the socket does not take
+ * all of it now (or is broken), the stream stays the owner's. */
+MUST_USE bool net_detach(struct net_stream **stream, struct net_moving *out);
+/* net_adopt for it; moving is taken in any case. */
+MUST_USE enum err_code net_attach(struct loop *loop, struct net_moving *moving,
+                                  const struct net_ops *ops, void *owner, struct net_stream **out,
+                                  struct err *err);
+void net_moving_drop(struct net_moving *moving); /* any thread; closes the socket */
 
 void net_owner_set(struct net_stream *stream, const struct net_ops *ops, void *owner);
 struct loop *net_stream_loop(const struct net_stream *stream);

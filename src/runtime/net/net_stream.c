@@ -24,45 +24,13 @@
 #include "mem.h"
 #include "net_priv.h"
 
-enum {
-    NET_OUT_CAP_MIN = 1024 - 16, /* most turns of most connections fit */
-    NET_LINGER_TICK_MS = 500,
-};
-
-enum net_state { NET_OPEN, NET_FLUSHING, NET_LINGERING, NET_CLOSED };
-
-struct net_out {
-    struct net_out *next; /* in the spare list */
-    uint32_t sent;
-    uint32_t len;
-    uint32_t cap;
-    char bytes[];
-};
-
-struct net_stream {
-    uv_poll_t poll; /* .data is the owner */
-    const struct net_ops *ops;
-    struct net_loop *net;
-    struct net_out *out; /* only while something is queued */
-    struct net_stream *dirty_next;
-    struct net_stream *linger_next;
-    uint32_t linger_due_s; /* of the loop's clock */
-    uint32_t pending_max;
-    int fd;
-    uint8_t state;  /* enum net_state */
-    uint8_t events; /* what the poll handle watches now */
-    bool dirty : 1;
-    bool paused : 1;
-    bool blocked : 1; /* the socket took less than it was given */
-    bool read_ended : 1;
-    bool failed : 1;
-};
+enum { NET_LINGER_TICK_MS = 500 };
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 static void linger_tick(struct loop_timer *timer);
 static void flush_all(struct loop_node *node);
 
-static void out_free(struct net_loop *net, struct net_out *out)
+void net_out_free(struct net_loop *net, struct net_out *out)
 {
     if (out == NULL)
         return;
@@ -75,7 +43,7 @@ static void out_free(struct net_loop *net, struct net_out *out)
     net->spare_out_count++;
 }
 
-static struct net_out *out_create(struct net_loop *net, size_t cap)
+struct net_out *net_out_create(struct net_loop *net, size_t cap)
 {
     struct net_out *out = net->spare_out;
 
@@ -96,6 +64,8 @@ static void on_closed(uv_handle_t *handle)
     free(CONTAINER_OF(handle, struct net_stream, poll));
 }
 
+static void handle_close(struct net_stream *s);
+
 static void net_loop_fini(struct loop_part *part)
 {
     struct net_loop *net = CONTAINER_OF(part, struct net_loop, part);
@@ -107,10 +77,10 @@ static void net_loop_fini(struct loop_part *part)
     for (s = net->lingering; s != NULL; s = s->linger_next) {
         if (s->state == NET_CLOSED)
             continue;
-        out_free(net, s->out);
-        uv_close((uv_handle_t *)&s->poll, on_closed);
+        handle_close(s);
         close(s->fd);
     }
+    free(net->tls_plain);
     while (net->spare_out != NULL) {
         struct net_out *next = net->spare_out->next;
 
@@ -146,11 +116,6 @@ struct loop *net_stream_loop(const struct net_stream *s)
     return s->net->loop;
 }
 
-static struct net_loop *net_of(const struct net_stream *s)
-{
-    return s->net;
-}
-
 /* libuv changes a watch by removing and adding it: two system calls, so only on a difference. */
 static void watch_update(struct net_stream *s)
 {
@@ -169,13 +134,13 @@ static void watch_update(struct net_stream *s)
         uv_poll_start(&s->poll, events, on_poll);
 }
 
-static void dirty_add(struct net_stream *s)
+void net_dirty_add(struct net_stream *s)
 {
     struct net_loop *net;
 
     if (s->dirty)
         return;
-    net = net_of(s);
+    net = s->net;
     s->dirty = true;
     s->dirty_next = net->dirty;
     net->dirty = s;
@@ -184,15 +149,18 @@ static void dirty_add(struct net_stream *s)
 
 static void handle_close(struct net_stream *s)
 {
-    out_free(net_of(s), s->out);
+    net_out_free(s->net, s->out);
     s->out = NULL;
     s->state = NET_CLOSED;
+    if (s->secure)
+        net_tls_free(s->poll.data);
+    s->secure = false;
     uv_close((uv_handle_t *)&s->poll, on_closed);
 }
 
 static void linger_unlink(struct net_stream *s)
 {
-    struct net_loop *net = net_of(s);
+    struct net_loop *net = s->net;
     struct net_stream **at = &net->lingering;
 
     while (*at != NULL && *at != s)
@@ -211,17 +179,17 @@ static void stream_end(struct net_stream *s)
     close(s->fd);
 }
 
-static void stream_failed(struct net_stream *s)
+void net_stream_failed(struct net_stream *s)
 {
     s->failed = true;
-    out_free(net_of(s), s->out);
+    net_out_free(s->net, s->out);
     s->out = NULL;
     s->blocked = false;
     watch_update(s);
     if (s->state != NET_OPEN)
         stream_end(s);
     else
-        s->ops->on_end(s->poll.data, NET_END_ERROR);
+        s->ops->on_end(net_owner(s), NET_END_ERROR);
 }
 
 static uint32_t due_after(const struct net_stream *s, unsigned ms)
@@ -242,49 +210,50 @@ static void flushed_shut(struct net_stream *s)
     watch_update(s);
 }
 
-/* False: the socket is full or broken. */
-static bool out_send(struct net_stream *s)
+enum net_sent net_out_send(struct net_stream *s, struct net_out **slot)
 {
-    struct net_out *out = s->out;
+    struct net_out *out = *slot;
 
-    while (out->sent < out->len) {
+    while (out != NULL && out->sent < out->len) {
         ssize_t n = send(s->fd, out->bytes + out->sent, out->len - out->sent, MSG_NOSIGNAL);
 
         if (n >= 0) {
             out->sent += (uint32_t)n;
             if (out->sent < out->len)
-                return false; /* a short write: the next would say EAGAIN */
+                return NET_SENT_PART; /* a short write: the next would say EAGAIN */
         } else if (errno == EAGAIN) {
-            return false;
+            return NET_SENT_PART;
         } else if (errno != EINTR) {
-            stream_failed(s);
-            return false;
+            return NET_SENT_FAILED;
         }
     }
-    return true;
+    net_out_free(s->net, out);
+    *slot = NULL;
+    return NET_SENT_ALL;
+}
+
+static enum net_sent stream_send(struct net_stream *s)
+{
+    return s->secure ? net_tls_send(s) : net_out_send(s, &s->out);
 }
 
 static void stream_flush(struct net_stream *s)
 {
     bool was_blocked = s->blocked;
+    enum net_sent sent = stream_send(s);
 
-    if (s->out != NULL && !out_send(s)) {
-        if (s->state != NET_CLOSED && !s->failed) {
-            s->blocked = true;
-            watch_update(s);
-        }
+    if (sent == NET_SENT_FAILED) {
+        net_stream_failed(s);
         return;
     }
-    if (s->out != NULL) {
-        out_free(net_of(s), s->out);
-        s->out = NULL;
-    }
-    s->blocked = false;
+    s->blocked = sent == NET_SENT_PART;
     watch_update(s);
+    if (sent != NET_SENT_ALL)
+        return;
     if (s->state == NET_FLUSHING)
         flushed_shut(s);
     else if (was_blocked && s->state == NET_OPEN && s->ops->on_drained != NULL)
-        s->ops->on_drained(s->poll.data);
+        s->ops->on_drained(net_owner(s));
 }
 
 static void flush_all(struct loop_node *node)
@@ -311,20 +280,28 @@ static void stream_read(struct net_stream *s)
         n = recv(s->fd, buffer, LOOP_READ_BYTES, 0);
     } while (n < 0 && errno == EINTR);
     if (n > 0) {
-        if (s->state == NET_OPEN)
-            s->ops->on_bytes(s->poll.data, buffer, (size_t)n);
+        if (s->secure)
+            net_tls_take(s, buffer, (size_t)n);
+        else if (s->state == NET_OPEN)
+            s->ops->on_bytes(net_owner(s), buffer, (size_t)n);
         return; /* a lingering stream drops them */
     }
     if (n < 0 && errno == EAGAIN)
         return;
-    if (n < 0) {
-        stream_failed(s);
+    /* Without TLS's own end somebody else may have cut the stream. */
+    if (n < 0 || (s->secure && s->state == NET_OPEN)) {
+        net_stream_failed(s);
         return;
     }
+    net_stream_ended(s);
+}
+
+void net_stream_ended(struct net_stream *s)
+{
     s->read_ended = true;
     watch_update(s);
     if (s->state == NET_OPEN)
-        s->ops->on_end(s->poll.data, NET_END_PEER);
+        s->ops->on_end(net_owner(s), NET_END_PEER);
     else if (s->state == NET_LINGERING)
         stream_end(s);
 }
@@ -334,7 +311,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     struct net_stream *s = CONTAINER_OF(poll, struct net_stream, poll);
 
     if (status < 0) { /* EPOLLERR alone */
-        stream_failed(s);
+        net_stream_failed(s);
         return;
     }
     if ((events & UV_WRITABLE) && s->blocked)
@@ -344,8 +321,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         stream_read(s);
 }
 
-enum err_code net_adopt(struct loop *loop, int fd, const struct net_ops *ops, void *owner,
-                        struct net_stream **out, struct err *err)
+static struct net_stream *stream_create(struct loop *loop, int fd, const struct net_ops *ops,
+                                        void *owner, struct err *err)
 {
     struct net_stream *s = mem_zalloc(sizeof(*s));
     int rc;
@@ -355,15 +332,46 @@ enum err_code net_adopt(struct loop *loop, int fd, const struct net_ops *ops, vo
     if (rc != 0) {
         free(s);
         close(fd);
-        return err_set(err, ERR_IO, "watching a socket: %s", uv_strerror(rc));
+        err_set(err, ERR_IO, "watching a socket: %s", uv_strerror(rc));
+        return NULL;
     }
     s->poll.data = owner;
     s->ops = ops;
     s->fd = fd;
     s->pending_max = NET_PENDING_MAX;
     watch_update(s);
-    *out = s;
+    return s;
+}
+
+enum err_code net_adopt(struct loop *loop, int fd, const struct net_ops *ops, void *owner,
+                        struct net_stream **out, struct err *err)
+{
+    *out = stream_create(loop, fd, ops, owner, err);
+    return *out != NULL ? ERR_OK : ERR_IO;
+}
+
+enum err_code net_attach(struct loop *loop, struct net_moving *moving, const struct net_ops *ops,
+                         void *owner, struct net_stream **out, struct err *err)
+{
+    struct net_moving taken = *moving;
+
+    *moving = (struct net_moving){ .fd = -1 };
+    *out = stream_create(loop, taken.fd, ops, owner, err);
+    if (*out == NULL) {
+        net_tls_free(taken.tls);
+        return ERR_IO;
+    }
+    if (taken.tls != NULL)
+        net_tls_attach(*out, taken.tls);
     return ERR_OK;
+}
+
+void net_moving_drop(struct net_moving *moving)
+{
+    if (moving->fd >= 0)
+        close(moving->fd);
+    net_tls_free(moving->tls);
+    *moving = (struct net_moving){ .fd = -1 };
 }
 
 static socklen_t address_parse(const char *address, uint16_t port, struct sockaddr_storage *out)
@@ -418,32 +426,37 @@ static size_t cap_for(size_t need)
     return cap;
 }
 
-char *net_write_reserve(struct net_stream *s, size_t len)
+char *net_out_room(struct net_loop *net, struct net_out **slot, size_t len)
 {
-    struct net_out *out = s->out;
-    char *room;
+    struct net_out *out = *slot;
 
-    ENSURE(s->state == NET_OPEN && !s->failed);
-    if (len > s->pending_max - net_pending(s))
-        return NULL;
     if (out != NULL && out->sent > 0 && len > out->cap - out->len) {
         memmove(out->bytes, out->bytes + out->sent, out->len - out->sent);
         out->len -= out->sent;
         out->sent = 0;
     }
     if (out == NULL) {
-        out = out_create(net_of(s), cap_for(len));
+        out = net_out_create(net, cap_for(len));
     } else if (len > out->cap - out->len) {
         size_t cap = cap_for(out->len + len);
 
         out = mem_realloc(out, sizeof(*out) + cap);
         out->cap = (uint32_t)cap;
     }
-    s->out = out;
-    room = out->bytes + out->len;
+    *slot = out;
     out->len += (uint32_t)len;
-    dirty_add(s);
-    return room;
+    return out->bytes + out->len - len;
+}
+
+char *net_write_reserve(struct net_stream *s, size_t len)
+{
+    size_t pending = net_pending(s); /* with TLS records it may be above the bound */
+
+    ENSURE(s->state == NET_OPEN && !s->failed);
+    if (pending > s->pending_max || len > s->pending_max - pending)
+        return NULL;
+    net_dirty_add(s);
+    return net_out_room(s->net, &s->out, len);
 }
 
 bool net_write(struct net_stream *s, struct slice bytes)
@@ -461,7 +474,9 @@ bool net_write(struct net_stream *s, struct slice bytes)
 
 size_t net_pending(const struct net_stream *s)
 {
-    return s->out != NULL ? s->out->len - s->out->sent : 0;
+    size_t pending = s->out != NULL ? s->out->len - s->out->sent : 0;
+
+    return s->secure ? pending + net_tls_pending(s->poll.data) : pending;
 }
 
 void net_pending_max_set(struct net_stream *s, uint32_t bytes_max)
@@ -479,6 +494,8 @@ void net_pause(struct net_stream *s)
 void net_resume(struct net_stream *s)
 {
     s->paused = false;
+    if (s->secure)
+        net_tls_resume(s);
     watch_update(s);
 }
 
@@ -500,7 +517,7 @@ void net_close(struct net_stream **stream)
 
     if (s == NULL)
         return;
-    net = net_of(s);
+    net = s->net;
     if (s->failed || net->lingering_count >= NET_LINGERING_MAX) {
         net_abort(stream);
         return;
@@ -514,7 +531,7 @@ void net_close(struct net_stream **stream)
     net->lingering_count++;
     if (!loop_timer_running(&net->linger_timer))
         loop_timer_start(net->loop, &net->linger_timer, NET_LINGER_TICK_MS);
-    dirty_add(s);
+    net_dirty_add(s);
 }
 
 static void linger_tick(struct loop_timer *timer)
@@ -539,39 +556,29 @@ static void linger_tick(struct loop_timer *timer)
         loop_timer_start(net->loop, timer, NET_LINGER_TICK_MS);
 }
 
-/* Tries to bring out what is queued before the turn ends. An error is left for the next flush to
- * find, since the owner is not called back from within its own call. */
-static bool out_empty_now(struct net_stream *s)
-{
-    struct net_out *out = s->out;
-    ssize_t n;
-
-    if (net_pending(s) == 0)
-        return true;
-    if (s->blocked)
-        return false;
-    n = send(s->fd, out->bytes + out->sent, out->len - out->sent, MSG_NOSIGNAL);
-    if (n > 0)
-        out->sent += (uint32_t)n;
-    return net_pending(s) == 0;
-}
-
-int net_detach(struct net_stream **stream)
+bool net_detach(struct net_stream **stream, struct net_moving *out)
 {
     struct net_stream *s = *stream;
 
     ENSURE(s->state == NET_OPEN);
-    if (!out_empty_now(s))
-        return -1;
+    /* A fault is left for the next flush to find: nobody is called back from his own call. */
+    if (s->failed || s->blocked || stream_send(s) != NET_SENT_ALL)
+        return false;
+    *out = (struct net_moving){ .fd = s->fd };
+    if (s->secure)
+        out->tls = net_tls_detach(s);
     *stream = NULL;
     handle_close(s); /* takes the descriptor out of epoll at once */
-    return s->fd;
+    return true;
 }
 
 void net_owner_set(struct net_stream *s, const struct net_ops *ops, void *owner)
 {
     s->ops = ops;
-    s->poll.data = owner;
+    if (s->secure)
+        net_tls_owner_set(s->poll.data, owner);
+    else
+        s->poll.data = owner;
 }
 
 int net_stream_fd(const struct net_stream *s)

@@ -229,16 +229,15 @@ static void socket_moves_to_another_stream_with_its_bytes(void **state)
     struct side moved = { 0 };
     struct loop *other = loop_create();
     struct err err;
-    int fd;
+    struct net_moving moving;
 
     (void)state;
     buf_init(&moved.got, 1000);
     connect_pair();
     assert_true(net_write(server.stream, SLICE_LITERAL("busy"))); /* is sent before the move */
-    fd = net_detach(&server.stream);
-    assert_true(fd >= 0);
+    assert_true(net_detach(&server.stream, &moving));
     assert_null(server.stream);
-    assert_int_equal(net_adopt(other, fd, &side_ops, &moved, &moved.stream, &err), ERR_OK);
+    assert_int_equal(net_attach(other, &moving, &side_ops, &moved, &moved.stream, &err), ERR_OK);
     assert_true(net_write(moved.stream, SLICE_LITERAL(" moved")));
     assert_false(loop_run_until(other, server_ended, NULL, 2));
     wanted = 10;
@@ -252,21 +251,20 @@ static void socket_moves_to_another_stream_with_its_bytes(void **state)
 static void socket_that_does_not_take_its_queue_stays_where_it_is(void **state)
 {
     static char much[7 * 1024 * 1024];
-    int fd;
+    struct net_moving moving;
 
     (void)state;
     connect_pair();
     net_pause(client.stream);
     assert_true(net_write(server.stream, slice_make(much, sizeof(much))));
-    assert_int_equal(net_detach(&server.stream), -1);
+    assert_false(net_detach(&server.stream, &moving));
     assert_non_null(server.stream);
     net_resume(client.stream);
     wanted = sizeof(much);
     assert_true(loop_run_until(loop, client_has_wanted, NULL, 5000));
     assert_int_equal(client.got.len, sizeof(much));
-    fd = net_detach(&server.stream);
-    assert_true(fd >= 0);
-    close(fd);
+    assert_true(net_detach(&server.stream, &moving));
+    net_moving_drop(&moving);
 }
 
 static void unix_socket_is_for_its_owner_only_and_goes_with_the_listener(void **state)

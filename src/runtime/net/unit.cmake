@@ -1,1 +1,1 @@
-unit(net LAYER runtime DEPS base loop LIBS PkgConfig::UV)
+unit(net LAYER runtime DEPS base loop LIBS PkgConfig::UV PkgConfig::OPENSSL)

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "buf.h"
 #include "loop.h"
@@ -71,6 +72,7 @@ struct http_server {
     uint32_t free_first; /* index + 1 */
     uint32_t conn_count;
     bool draining;
+    const struct net_tls_context *tls; /* NULL: plain */
     struct loop_timer sweep;
     struct http_request request; /* 3 kB: one for all, used within conn_work */
     struct buf out;
@@ -399,11 +401,11 @@ static void client_find(struct http_conn *conn, struct http_request *request)
     const struct http_trust *trust = conn->server->options.trust;
 
     request->peer = slice_of(conn->peer);
-    request->tls = false;
+    request->tls = net_is_tls(conn->stream);
     if (trust == NULL || !http_trust_has(trust, request->peer))
         return;
-    request->tls = slice_equal_ignore_case(http_field_get(request, "X-Forwarded-Proto"),
-                                           SLICE_LITERAL("https"));
+    request->tls |= slice_equal_ignore_case(http_field_get(request, "X-Forwarded-Proto"),
+                                            SLICE_LITERAL("https"));
     request->peer =
         http_trust_client(trust, request->peer, http_field_get(request, "X-Forwarded-For"));
 }
@@ -543,6 +545,10 @@ static void conn_refuse(struct http_server *server, int fd)
     struct net_stream *stream;
     struct err err;
 
+    if (server->tls != NULL) { /* a handshake costs more than the answer is worth */
+        close(fd);
+        return;
+    }
     if (net_adopt(server->loop, fd, &no_ops, NULL, &stream, &err) != ERR_OK)
         return;
     if (net_write(stream, SLICE_LITERAL("HTTP/1.1 503 Service Unavailable\r\n"
@@ -575,6 +581,13 @@ void http_server_adopt(struct http_server *server, int fd)
     conn_state_set(conn, CONN_IDLE);
     conn->moved_ms = conn->since_ms;
     net_peer_text(conn->stream, conn->peer);
+    if (server->tls != NULL && strcmp(conn->peer, "unix") != 0)
+        net_tls_accept(conn->stream, server->tls);
+}
+
+void http_server_tls_set(struct http_server *server, const struct net_tls_context *tls)
+{
+    server->tls = tls;
 }
 
 static void on_accept(void *ctx, int fd)

@@ -11,6 +11,7 @@
 #include "http.h"
 #include "http_trust.h"
 #include "net.h"
+#include "net_tls.h"
 
 struct http_server;
 
@@ -52,6 +53,9 @@ struct http_server *http_server_create(struct loop *loop,
 MUST_USE enum err_code http_server_listen(struct http_server *server,
                                           const struct net_listen_options *options,
                                           struct net_listener **out, struct err *err);
+/* TLS for connections that are accepted from now on, unix sockets excepted; NULL: plain. The server
+ * does not own it. */
+void http_server_tls_set(struct http_server *server, const struct net_tls_context *tls);
 /* Serves a connected descriptor, which is taken in any case. */
 void http_server_adopt(struct http_server *server, int fd);
 /* Closes idle connections now and the others after their answer. Listeners are the caller's. */

@@ -10,6 +10,7 @@
 #include "buf.h"
 #include "http_server.h"
 #include "loop.h"
+#include "net_test_cert.h"
 
 struct client {
     struct net_stream *stream;
@@ -431,9 +432,32 @@ static void draining_server_lets_go_of_idle_connections_and_finishes_the_others(
 
 #define HTTP_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void request_over_tls_is_known_as_such(void **state)
+{
+    struct net_tls_context *server_tls = NULL;
+    struct net_tls_context *client_tls = NULL;
+    struct net_test_cert cert;
+    struct err err;
+
+    (void)state;
+    net_test_cert_make(&cert, "IP:127.0.0.1");
+    assert_int_equal(net_tls_server_create(cert.chain, cert.key, &server_tls, &err), ERR_OK);
+    assert_int_equal(net_tls_client_create(cert.chain, &client_tls, &err), ERR_OK);
+    net_test_cert_remove(&cert);
+    server_start(&(struct http_server_options){ 0 });
+    http_server_tls_set(server, server_tls);
+    assert_int_equal(net_tls_connect(client.stream, client_tls, "127.0.0.1", &err), ERR_OK);
+    client_send("GET /safe HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect_text(&client, "/safe");
+    assert_true(last_tls);
+    net_tls_context_destroy(&server_tls);
+    net_tls_context_destroy(&client_tls);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        HTTP_TEST(request_over_tls_is_known_as_such),
         HTTP_TEST(request_is_answered_and_the_connection_kept),
         HTTP_TEST(pipelined_requests_are_answered_in_order_around_a_late_one),
         HTTP_TEST(body_comes_whole_by_length_and_by_chunks),

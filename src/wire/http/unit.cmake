@@ -1,1 +1,1 @@
-unit(http LAYER wire DEPS base loop net)
+unit(http LAYER wire DEPS base loop net TEST_LIBS PkgConfig::OPENSSL)

@@ -5,7 +5,6 @@
 
 #include <openssl/rand.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "loop.h"
 #include "mem.h"
@@ -67,7 +66,7 @@ struct ws_conn {
 _Static_assert(sizeof(struct ws_conn) <= 112, "an idle connection costs more than its share");
 
 struct ws_moving {
-    int fd;
+    struct net_moving net;
     struct ws_part *part;
     struct ws_rest *rest;
     struct ws_reader reader;
@@ -538,14 +537,13 @@ bool ws_conn_detach(struct ws_conn **conn_ptr, struct ws_moving **out)
 {
     struct ws_conn *conn = *conn_ptr;
     struct ws_moving *moving;
-    int fd;
+    struct net_moving net;
 
     ENSURE(conn->state == CONN_OPEN);
-    fd = net_detach(&conn->stream);
-    if (fd < 0)
+    if (!net_detach(&conn->stream, &net))
         return false;
     moving = mem_alloc(sizeof(*moving));
-    *moving = (struct ws_moving){ .fd = fd,
+    *moving = (struct ws_moving){ .net = net,
                                   .part = conn->part,
                                   .rest = conn->rest,
                                   .reader = conn->reader,
@@ -572,11 +570,8 @@ enum err_code ws_conn_attach(struct loop *loop, struct ws_moving **moving_ptr,
     struct ws_moving *moving = *moving_ptr;
     struct ws_options options = { .pending_max = moving->pending_max };
     struct net_stream *stream = NULL;
-    enum err_code rc;
-    int fd = moving->fd;
+    enum err_code rc = net_attach(loop, &moving->net, &conn_net_ops, NULL, &stream, err);
 
-    moving->fd = -1; /* net_adopt takes it in any case */
-    rc = net_adopt(loop, fd, &conn_net_ops, NULL, &stream, err);
     if (rc == ERR_OK) {
         struct ws_conn *conn =
             ws_conn_create(&stream, WS_SERVER, &options, SLICE_EMPTY, ops, owner);
@@ -601,8 +596,7 @@ void ws_moving_drop(struct ws_moving **moving_ptr)
     if (moving == NULL)
         return;
     *moving_ptr = NULL;
-    if (moving->fd >= 0)
-        close(moving->fd);
+    net_moving_drop(&moving->net);
     free(moving->part);
     free(moving->rest);
     free(moving);
