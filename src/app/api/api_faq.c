@@ -36,6 +36,7 @@ struct import {
     struct map_u64 known;
     struct store_change *changes;
     size_t count;
+    uint64_t next_id; /* thousands of random ones of one moment would meet each other */
     Kefu__V1__ImportReply *reply;
     enum err_code rc;
     struct err *err;
@@ -148,7 +149,7 @@ static void line_row(void *ctx, const struct faq_csv_row *row)
                                      .kind = STORE_FAQ_ENTRY };
     if (known == NULL) {
         known = mem_zalloc(sizeof(*known));
-        known->record.id = api_id_new(call->api);
+        known->record.id = import->next_id++;
         known->record.workspace = call->who.workspace_id;
         known->record.created_at = call->now_ms;
         if (!map_u64_put(&import->known, entry_name(row->locale, row->question), known)) {
@@ -201,7 +202,7 @@ static enum err_code import_commit(struct import *import)
 
 static enum err_code faq_import(struct api_call *call, struct err *err)
 {
-    struct import import = { .call = call, .err = err };
+    struct import import = { .call = call, .next_id = api_id_new(call->api), .err = err };
     size_t cursor = 0;
     struct known *known;
     enum err_code rc;
