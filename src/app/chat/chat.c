@@ -464,7 +464,7 @@ void chat_run_conv(struct chat *chat, struct run *run)
         (void)chat_wait(chat, &conv->wait, run);
         return;
     }
-    conv_drop(chat, conv);
+    conv_unload(chat, conv);
     chat_refuse_busy(chat, run->action, "too many reads");
 }
 
@@ -499,7 +499,7 @@ void chat_run(struct chat *chat, struct run *run)
         read_heads(chat, run->action);
         return;
     case CHAT_START:
-    case CHAT_IDENTIFY:
+    case CHAT_IDENTIFY: /* until their conversation is known */
         if (run->action->conv.v == 0)
             run_visitor(chat, run);
         else

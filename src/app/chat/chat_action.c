@@ -234,8 +234,16 @@ static const struct store_client_id *window_find(const struct conv *conv, const 
     return NULL;
 }
 
+bool action_known(struct chat *chat, const struct conv *conv, const uint8_t client_id[16])
+{
+    struct store_client_id in_flight;
+
+    return window_find(conv, client_id) != NULL ||
+           (conv->in_flight > 0 && turn_client_id(chat, conv, client_id, &in_flight));
+}
+
 /* The window holds the largest ids of the conversation, or all of them. */
-static bool window_excludes(const struct conv *conv, const uint8_t id[16])
+bool action_excluded(const struct conv *conv, const uint8_t id[16])
 {
     return conv->window_all ||
            (conv->window_count > 0 && memcmp(conv->window[conv->window_count - 1].id, id, 16) < 0);
@@ -267,7 +275,7 @@ static bool action_new(struct chat *chat, struct conv *conv, struct run *run)
     if (!action->has_client_id)
         return true;
     first = window_find(conv, action->client_id);
-    if (first == NULL && window_excludes(conv, action->client_id))
+    if (first == NULL && action_excluded(conv, action->client_id))
         return true;
     if (first == NULL && conv->in_flight > 0 &&
         turn_client_id(chat, conv, action->client_id, &in_flight))
@@ -376,11 +384,9 @@ static void turn_run(struct chat *chat, struct conv *conv, struct run *run)
     struct err err = { 0 };
     enum err_code rc;
 
-    if (!action_new(chat, conv, run))
+    if (!action_new(chat, conv, run) || start_probed(chat, run) || start_instead(chat, conv, run))
         return;
     rc = writable(chat, conv, action, &err);
-    if (rc == ERR_OK && action->kind == CHAT_SEND && start_instead(chat, conv, run))
-        return;
     if (rc == ERR_OK && (row->flags & ACTION_TARGET) != 0 && !target_ready(chat, conv, run))
         return;
     if (rc != ERR_OK) {

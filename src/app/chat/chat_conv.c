@@ -41,6 +41,7 @@ static bool conv_evictable_but_owed(struct chat *chat, const struct conv *conv)
            conv->wait.count == 0 && !conv->wait.blocked && conv->wait.pins == 0 &&
            /* A start that looks for it in the store must find it there or here. */
            (conv->visitor == NULL || !conv->visitor->wait.blocked) &&
+           (conv->loaded || !conv->resync) &&
            (conv->stale || (!conv->marks_dirty &&
                             /* told its place in the queue all the time */
                             conv->head.life.state != CONV_QUEUED));
@@ -97,18 +98,42 @@ void conv_evict_idle(struct chat *chat)
     }
 }
 
-/* What the desk was not told of a stale conversation, it is told as soon as it is loaded. */
+void conv_unload(struct chat *chat, struct conv *conv)
+{
+    if (conv->resync || conv->desk_owed)
+        chat->stale = true;
+    else
+        conv_drop(chat, conv);
+}
+
+/* Loaded at once when somebody has to be told: the desk, or who listens. */
 static void conv_reload(struct chat *chat, struct conv *conv)
 {
     bool owed = conv->desk_owed;
+    bool heard = conv_heard(chat, conv);
 
     conv->desk_owed = false;
     conv = conv_renew(chat, conv);
-    if (conv == NULL || !owed)
+    if (conv == NULL)
         return;
-    conv->desk_owed = chat->desk_owed = true;
-    if (!conv_load(chat, conv))
-        conv_drop(chat, conv);
+    conv->desk_owed = owed;
+    conv->resync = heard;
+    chat->desk_owed = chat->desk_owed || owed;
+    if ((!owed && !heard) || !conv_load(chat, conv))
+        conv_unload(chat, conv);
+}
+
+static void sweep_one(struct chat *chat, struct conv *conv)
+{
+    if (conv->stale) {
+        conv_settle(chat, conv);
+        if (conv_evictable_but_owed(chat, conv))
+            conv_reload(chat, conv);
+        else
+            chat->stale = true;
+    } else if (!conv->loaded && !conv->wait.blocked && !conv_load(chat, conv)) {
+        conv_unload(chat, conv);
+    }
 }
 
 void conv_sweep_stale(struct chat *chat)
@@ -121,13 +146,7 @@ void conv_sweep_stale(struct chat *chat)
     while (conv != NULL) {
         struct conv *next = conv->newer;
 
-        if (conv->stale) {
-            conv_settle(chat, conv);
-            if (conv_evictable_but_owed(chat, conv))
-                conv_reload(chat, conv);
-            else
-                chat->stale = true;
-        }
+        sweep_one(chat, conv);
         conv = next;
     }
 }
@@ -199,6 +218,7 @@ bool conv_load(struct chat *chat, struct conv *conv)
     return chat_ask(chat, &query, &conv->wait);
 }
 
+/* Whoever listens learns where the conversation stands after all. */
 struct conv *conv_renew(struct chat *chat, struct conv *conv)
 {
     struct conv_id id = conv->id;
@@ -207,7 +227,10 @@ struct conv *conv_renew(struct chat *chat, struct conv *conv)
     if (!conv_evictable(chat, conv))
         return NULL;
     conv_drop(chat, conv);
-    return conv_obtain(chat, id);
+    conv = conv_obtain(chat, id);
+    if (conv != NULL)
+        conv->resync = true;
+    return conv;
 }
 
 void conv_string(char **field, struct slice value, size_t len_max)
@@ -290,14 +313,18 @@ void conv_loaded(struct chat *chat, struct conv *conv, struct chat_query *query)
                 "no such conversation");
         err.retry_after_ms = query->rc != ERR_OK ? RETRY_MS : 0;
         chat_wait_fail(chat, &conv->wait, &err);
-        conv_drop(chat, conv);
+        if (query->rc == ERR_OK)
+            conv_drop(chat, conv);
+        else
+            conv_unload(chat, conv);
         return;
     }
     visitor = visitor_obtain(chat, (struct visitor_id){ query->header->visitor_id });
     if (visitor == NULL) {
         err_set(&err, ERR_BUSY, "too many visitors");
+        err.retry_after_ms = RETRY_MS;
         chat_wait_fail(chat, &conv->wait, &err);
-        conv_drop(chat, conv);
+        conv_unload(chat, conv);
         return;
     }
     take_header(conv, query->header);
@@ -321,6 +348,8 @@ void conv_loaded(struct chat *chat, struct conv *conv, struct chat_query *query)
     due_note(chat, conv);
     if (conv->desk_owed || conv->head.life.state == CONV_QUEUED)
         desk_tell(chat, conv); /* the desk tells it its place in turn */
+    if (conv->resync)
+        push_resync(chat, conv);
     chat_drain(chat, &conv->wait);
 }
 

@@ -51,6 +51,8 @@ struct lookup {
     uint64_t client_hash;
     struct conv_id start_conv; /* begun with this client id; 0: none */
     struct conv_id open_conv;  /* the visitor's open one; 0: none */
+    struct conv_id probed;     /* live ones up to this id do not have the client id */
+    bool probing;              /* is run there for its client id only */
     uint32_t target_kind;
     uint32_t target_author_kind;
     uint64_t target_author;
@@ -122,6 +124,7 @@ struct conv {
     bool stale; /* a turn failed: not used again, dropped when nothing is in flight */
     bool quarantined;
     int64_t due_entry; /* which entry of the heap counts; 0: none */
+    bool resync;       /* loaded anew after a failure: who listens may have missed something */
     bool desk_owed;    /* the last report found no room */
     bool marks_dirty;  /* read marks not yet stored */
     uint32_t visitor_read, agent_read;
@@ -291,6 +294,8 @@ void conv_drop(struct chat *chat, struct conv *conv);
 bool conv_load(struct chat *chat, struct conv *conv);
 /* After a failed turn: the conversation as a stub to be loaded anew, or NULL: not yet. */
 struct conv *conv_renew(struct chat *chat, struct conv *conv);
+/* It could not be loaded: drops the stub, unless somebody must be told what is found in it. */
+void conv_unload(struct chat *chat, struct conv *conv);
 struct store_overlay *conv_overlay_copy(const struct conv *conv);
 void conv_loaded(struct chat *chat, struct conv *conv, struct chat_query *query);
 void conv_evict_idle(struct chat *chat);
@@ -341,6 +346,8 @@ void turns_free(struct chat *chat);
 /* chat_start.c */
 void start_run(struct chat *chat, struct visitor *visitor, struct run *run);
 void start_known(struct chat *chat, struct chat_query *query);
+/* The action was only run to see whether conv has its client id, which it has not: goes on. */
+bool start_probed(struct chat *chat, struct run *run);
 /* A message to a conversation that was closed too long ago begins a new one. True: it did, and
  * conv may be gone. */
 bool start_instead(struct chat *chat, const struct conv *conv, struct run *run);
@@ -352,6 +359,10 @@ uint64_t action_hash(const struct chat_action *action);
 MUST_USE enum err_code action_check(const struct chat_action *action, struct err *err);
 bool action_rated(const struct chat_action *action);
 bool action_from_visitor(const struct chat_action *action);
+/* Is this client id among the conversation's newest? No is no proof. */
+bool action_known(struct chat *chat, const struct conv *conv, const uint8_t client_id[16]);
+/* The conversation's newest ids prove that it has not this one. */
+bool action_excluded(const struct conv *conv, const uint8_t client_id[16]);
 /* On a loaded conversation. */
 void action_run(struct chat *chat, struct conv *conv, struct run *run);
 /* Sets the deadline that follows from the conversation's state. */
@@ -381,7 +392,10 @@ void push_typing(struct chat *chat, struct conv *conv, const struct chat_action 
                  bool draft);
 void push_read(struct chat *chat, struct conv *conv, enum actor_kind reader, uint32_t seq);
 void push_queue(struct chat *chat, struct conv *conv, const Kefu__V1__QueuePush *queue);
+/* To all who listen, as if each had missed something. */
+void push_resync(struct chat *chat, struct conv *conv);
 void push_owed(struct chat *chat);
+bool conv_heard(struct chat *chat, const struct conv *conv); /* somebody listens */
 bool conv_owes(struct chat *chat, const struct conv *conv);
 
 /* chat_read.c */

@@ -8,7 +8,10 @@
 #include "mem.h"
 #include "schema.h"
 
-enum { QUERY_LIST_MAX = 2000 }; /* headers of one query; the next one goes on after them */
+enum {
+    QUERY_LIST_MAX = 2000, /* headers of one query; the next one goes on after them */
+    QUERY_START_CONVS = 4, /* newest conversations in which a start may be an event */
+};
 
 struct chat_query *chat_query_make(enum chat_query_kind kind)
 {
@@ -87,19 +90,6 @@ static enum err_code load_visitor(struct chat_query *query, struct store *store)
     return decode(query, &kefu__v1__visitor__descriptor, bytes, &query->visitor_msg);
 }
 
-static enum err_code run_start(struct chat_query *query, struct store *store)
-{
-    enum err_code rc = load_visitor(query, store);
-
-    if (rc == ERR_OK)
-        rc = store_conv_by_start(store, query->visitor.v, query->client_id, &query->conv.v, NULL);
-    if (rc == ERR_OK) {
-        rc = store_visitor_open_conv(store, query->visitor.v, query->site.v, &query->open_conv.v,
-                                     NULL);
-    }
-    return rc;
-}
-
 static enum err_code take_headers(struct chat_query *query, const struct store_page *page)
 {
     Kefu__V1__Header **headers =
@@ -120,20 +110,54 @@ static enum err_code take_headers(struct chat_query *query, const struct store_p
     return rc;
 }
 
-static enum err_code run_visitor(struct chat_query *query, struct store *store)
+static enum err_code visitor_convs(struct chat_query *query, struct store *store, uint32_t limit)
 {
     struct store_conv_filter filter = {
         .workspace = query->workspace.v,
         .visitor = query->visitor.v,
-        .limit = query->limit,
+        .limit = limit,
     };
     struct store_page page = { 0 };
+    enum err_code rc = store_conv_list(store, &filter, &query->arena, &page, NULL);
+
+    return rc == ERR_OK ? take_headers(query, &page) : rc;
+}
+
+static enum err_code run_visitor(struct chat_query *query, struct store *store)
+{
+    enum err_code rc = load_visitor(query, store);
+
+    return rc == ERR_OK ? visitor_convs(query, store, query->limit) : rc;
+}
+
+/* A start that came while another conversation was open is an event of that one. */
+static enum err_code start_elsewhere(struct chat_query *query, struct store *store)
+{
+    enum err_code rc = visitor_convs(query, store, QUERY_START_CONVS);
+    struct store_client_id id;
+    bool found = false;
+
+    for (unsigned i = 0; i < query->header_count && rc == ERR_OK && !found; i++) {
+        rc = store_client_id_find(store, query->headers[i]->id, query->client_id, NULL, 0, &found,
+                                  &id, NULL);
+        if (rc == ERR_OK && found)
+            query->conv.v = query->headers[i]->id;
+    }
+    return rc;
+}
+
+static enum err_code run_start(struct chat_query *query, struct store *store)
+{
     enum err_code rc = load_visitor(query, store);
 
     if (rc == ERR_OK)
-        rc = store_conv_list(store, &filter, &query->arena, &page, NULL);
-    if (rc == ERR_OK)
-        rc = take_headers(query, &page);
+        rc = store_conv_by_start(store, query->visitor.v, query->client_id, &query->conv.v, NULL);
+    if (rc == ERR_OK && query->conv.v == 0)
+        rc = start_elsewhere(query, store);
+    if (rc == ERR_OK) {
+        rc = store_visitor_open_conv(store, query->visitor.v, query->site.v, &query->open_conv.v,
+                                     NULL);
+    }
     return rc;
 }
 

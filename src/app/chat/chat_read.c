@@ -8,6 +8,12 @@
 
 #include "mem.h"
 #include "schema.h"
+#include "utf8.h"
+
+enum {
+    USER_AGENT_BYTES_MAX = 300, /* browser and system are said well before that */
+    ADDRESS_BYTES_MAX = 64,     /* an IPv6 address in text, with room */
+};
 
 static void reply_history(struct chat *chat, const struct ask *ask, struct chat_query *query)
 {
@@ -161,6 +167,12 @@ static void reply_heads(struct chat *chat, const struct ask *ask, struct chat_qu
     chat->options.ops.reply(chat->options.ops.ctx, &reply);
 }
 
+/* Heads of a request are bytes; what is no text is not kept. */
+static char *text_kept(struct arena *arena, struct slice text, size_t len_max)
+{
+    return arena_strdup(arena, utf8_valid(text) ? utf8_cut(text, len_max) : SLICE_EMPTY);
+}
+
 static void keep_profile(struct visitor *visitor, const struct chat_action *action)
 {
     Kefu__V1__Visitor msg = KEFU__V1__VISITOR__INIT;
@@ -169,15 +181,15 @@ static void keep_profile(struct visitor *visitor, const struct chat_action *acti
 
     if (visitor->stored || visitor->profile != NULL)
         return;
-    arena_init(&arena, 64 * 1024); /* every field was checked; together under 10 kB */
+    arena_init(&arena, 64 * 1024); /* all together stay below 10 kB */
     msg.id = visitor->id.v;
     msg.site_id = action->site.v;
-    msg.locale = arena_strdup(&arena, action->locale);
-    msg.user_agent = arena_strdup(&arena, action->visitor_info.user_agent);
-    msg.address = arena_strdup(&arena, action->visitor_info.address);
-    page.url = arena_strdup(&arena, action->page.url);
-    page.title = arena_strdup(&arena, action->page.title);
-    page.referrer = arena_strdup(&arena, action->page.referrer);
+    msg.locale = text_kept(&arena, action->locale, LIMIT_LOCALE_BYTES_MAX);
+    msg.user_agent = text_kept(&arena, action->visitor_info.user_agent, USER_AGENT_BYTES_MAX);
+    msg.address = text_kept(&arena, action->visitor_info.address, ADDRESS_BYTES_MAX);
+    page.url = text_kept(&arena, action->page.url, LIMIT_URL_BYTES_MAX);
+    page.title = text_kept(&arena, action->page.title, LIMIT_TITLE_BYTES_MAX);
+    page.referrer = text_kept(&arena, action->page.referrer, LIMIT_URL_BYTES_MAX);
     if (action->page.url.len > 0)
         msg.page = &page;
     visitor_profile_set(visitor, &msg);

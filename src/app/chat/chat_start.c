@@ -3,6 +3,7 @@
  * telling what page it looks at.
  *
  * A start is exactly once: the conversation begun with its client id answers, open or closed; else
+ * one of the visitor's last conversations that has the id (it was open when the message came); else
  * the visitor's open conversation takes the message; else a new one begins. Starts of one visitor
  * run one after the other, so two of them cannot both find nothing. */
 #include "chat_priv.h"
@@ -15,11 +16,13 @@
 
 /* ---- which conversation ---------------------------------------------------------------------- */
 
-static struct conv *live_begun_with(const struct visitor *visitor, const uint8_t client_id[16])
+static struct conv *live_with(struct chat *chat, const struct visitor *visitor,
+                              const uint8_t client_id[16])
 {
     struct conv *conv = visitor->convs;
 
-    while (conv != NULL && (conv->stale || memcmp(conv->start_client_id, client_id, 16) != 0))
+    while (conv != NULL && (conv->stale || (memcmp(conv->start_client_id, client_id, 16) != 0 &&
+                                            !action_known(chat, conv, client_id))))
         conv = conv->visitor_next;
     return conv;
 }
@@ -39,6 +42,23 @@ static struct conv_id open_conv(const struct visitor *visitor, const struct look
             found = conv->id;
     }
     return found;
+}
+
+/* What became of a failed turn is not known until its conversation is loaded anew, which needs
+ * everything of it settled: until then the action is refused. */
+static bool visitor_certain(struct chat *chat, const struct visitor *visitor, const struct run *run)
+{
+    const struct conv *conv = visitor->convs;
+    struct err err = { 0 };
+
+    while (conv != NULL && !conv->stale)
+        conv = conv->visitor_next;
+    if (conv == NULL)
+        return true;
+    err_set(&err, ERR_UNAVAILABLE, "the store is catching up");
+    err.retry_after_ms = RETRY_MS;
+    chat_refuse(chat, run->action, &err);
+    return false;
 }
 
 static void start_ask(struct chat *chat, struct visitor *visitor, struct run *run)
@@ -103,19 +123,56 @@ void start_known(struct chat *chat, struct chat_query *query)
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
-/* Goes on as an action of that conversation. */
+/* Goes on as this action, whose slices are those of the run's. */
+static void go_on_as(struct chat *chat, struct run *run, struct chat_action action)
+{
+    struct run here = { &action, run->lookup, NULL, NULL };
+
+    if (run->pending == NULL) {
+        chat_run(chat, &here);
+        return;
+    }
+    run->pending->action = action;
+    chat_run(chat, run);
+}
+
 static void go_on_in(struct chat *chat, struct run *run, struct conv_id conv)
 {
     struct chat_action action = *run->action;
-    struct run here = { &action, run->lookup, NULL, NULL };
 
-    if (run->pending != NULL) {
-        run->pending->action.conv = conv;
-        chat_run_conv(chat, run);
-        return;
-    }
     action.conv = conv;
-    chat_run_conv(chat, &here);
+    go_on_as(chat, run, action);
+}
+
+/* A live conversation of the visitor that may have the id, though the store did not know when it
+ * was asked: then it is looked for there, in its turn. Ids that grow with time never need that. */
+static struct conv *live_doubt(const struct visitor *visitor, const struct run *run)
+{
+    struct conv *found = NULL;
+
+    for (struct conv *conv = visitor->convs; conv != NULL; conv = conv->visitor_next) {
+        if (conv->id.v > run->lookup->probed.v && (found == NULL || conv->id.v < found->id.v) &&
+            !action_excluded(conv, run->action->client_id))
+            found = conv;
+    }
+    return found;
+}
+
+static void start_probe(struct chat *chat, struct run *run, const struct conv *conv)
+{
+    run->lookup->probed = conv->id;
+    run->lookup->probing = true;
+    go_on_in(chat, run, conv->id);
+}
+
+bool start_probed(struct chat *chat, struct run *run)
+{
+    if (!run->lookup->probing)
+        return false;
+    run->lookup->probing = false;
+    run->lookup->client_done = false;
+    go_on_in(chat, run, (struct conv_id){ 0 });
+    return true;
 }
 
 static Kefu__V1__Visitor *profile_decode(struct chat *chat, const struct visitor *visitor)
@@ -213,11 +270,19 @@ void start_run(struct chat *chat, struct visitor *visitor, struct run *run)
 {
     const struct chat_action *action = run->action;
     const struct lookup *lookup = run->lookup;
-    const struct conv *live = live_begun_with(visitor, action->client_id);
+    const struct conv *live = live_with(chat, visitor, action->client_id);
+    struct conv *doubt;
     struct conv_id conv = { 0 };
 
+    if (live == NULL && !visitor_certain(chat, visitor, run))
+        return;
     if (live == NULL && !visitor->fresh && !lookup->start_done) {
         start_ask(chat, visitor, run);
+        return;
+    }
+    doubt = live == NULL ? live_doubt(visitor, run) : NULL;
+    if (doubt != NULL) {
+        start_probe(chat, run, doubt);
         return;
     }
     if (live != NULL)
@@ -235,9 +300,8 @@ void start_run(struct chat *chat, struct visitor *visitor, struct run *run)
 bool start_instead(struct chat *chat, const struct conv *conv, struct run *run)
 {
     struct chat_action action = *run->action;
-    struct run here = { &action, run->lookup, NULL, NULL };
 
-    if (!action_from_visitor(&action) || !action.has_client_id ||
+    if (!action_from_visitor(&action) || !action.has_client_id || action.kind != CHAT_SEND ||
         conv->head.life.state != CONV_CLOSED ||
         conv_reopen_possible(&conv->head.life, chat_now(chat)))
         return false;
@@ -245,12 +309,7 @@ bool start_instead(struct chat *chat, const struct conv *conv, struct run *run)
     action.kind = CHAT_START;
     action.site = conv->site;
     action.conv.v = 0;
-    if (run->pending != NULL) {
-        run->pending->action = action;
-        chat_run(chat, run);
-        return true;
-    }
-    chat_run(chat, &here);
+    go_on_as(chat, run, action);
     return true;
 }
 
@@ -334,6 +393,8 @@ void identify_run(struct chat *chat, struct visitor *visitor, struct run *run)
     const struct chat_action *action = run->action;
     struct conv_id conv;
 
+    if (!visitor_certain(chat, visitor, run))
+        return;
     if (!visitor->fresh && !run->lookup->start_done) {
         start_ask(chat, visitor, run);
         return;

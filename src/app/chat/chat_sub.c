@@ -317,6 +317,33 @@ bool conv_owes(struct chat *chat, const struct conv *conv)
            (conv->visitor->subs.owed || (watchers != NULL && watchers->owed));
 }
 
+bool conv_heard(struct chat *chat, const struct conv *conv)
+{
+    return conv_watchers(chat, conv) != NULL ||
+           (conv->visitor != NULL && conv->visitor->subs.count > 0);
+}
+
+static void owe_all(struct chat *chat, struct topic *topic)
+{
+    for (uint32_t i = 0; i < topic->count; i++)
+        topic->subs[i].owed = true;
+    topic->owed = topic->count > 0;
+    chat->owed = chat->owed || topic->owed;
+}
+
+void push_resync(struct chat *chat, struct conv *conv)
+{
+    struct topic *watchers = conv_watchers(chat, conv);
+
+    conv->resync = false;
+    owe_all(chat, &conv->visitor->subs);
+    deliver_owed(chat, &conv->visitor->subs, conv, true);
+    if (watchers == NULL)
+        return;
+    owe_all(chat, watchers);
+    deliver_owed(chat, watchers, conv, false);
+}
+
 /* Called at each tick: without a later event nobody else would tell. What is owed keeps its
  * conversation live (conv_owes), so walking the live ones finds all. */
 void push_owed(struct chat *chat)

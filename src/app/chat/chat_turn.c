@@ -509,6 +509,8 @@ void chat_flush(struct chat *chat)
 
         if (chat->options.store.append(chat->options.store.ctx, chunk, count, &err) != ERR_OK) {
             chat->stats.shed += chat->batch_count;
+            if (err.retry_after_ms == 0)
+                err.retry_after_ms = RETRY_MS;
             batch_take_back(chat, &err);
             return;
         }
@@ -612,5 +614,6 @@ void chat_completed(struct chat *chat, const struct store_completion *completion
         chat->failed = false;
         chat->stale = true;
         chat->options.store.resume(chat->options.store.ctx);
+        conv_sweep_stale(chat);
     }
 }

@@ -39,18 +39,22 @@ static void append_failing(struct drive *drive, const struct store_turn *turns, 
 {
     struct err err;
 
+    /* Once a turn is missing nothing behind it can be stored. */
+    drive->failing_stored = drive->complete_stored && (!drive->failing || drive->failing_stored);
+    if (!drive->failing)
+        drive->failing_rc = drive->complete_rc;
     drive->failing = true;
-    if (drive->complete_stored) {
+    if (drive->failing_stored) {
         ENSURE(store_append(drive->store, 0, turns, count, &err) == ERR_OK);
         ENSURE(store_settle_wait(drive->store, 10000, false, &err) == ERR_OK);
         for (unsigned i = drive->completion_count - (unsigned)count; i < drive->completion_count;
              i++)
-            drive->completions[i].rc = drive->complete_rc;
+            drive->completions[i].rc = drive->failing_rc;
         return;
     }
     for (size_t i = 0; i < count; i++) {
         drive->completions[drive->completion_count++] =
-            (struct store_completion){ turns[i].ticket, 0, drive->complete_rc };
+            (struct store_completion){ turns[i].ticket, 0, drive->failing_rc };
     }
 }
 
@@ -61,8 +65,9 @@ static enum err_code store_take(void *ctx, const struct store_turn *turns, size_
     enum err_code rc;
 
     if (drive->append_rc != ERR_OK) {
+        err_set(err, drive->append_rc, "as the test wants it");
         err->retry_after_ms = 100;
-        return err_set(err, drive->append_rc, "as the test wants it");
+        return drive->append_rc;
     }
     drive->appended += (unsigned)count;
     drive->appends++;
@@ -163,7 +168,10 @@ static void on_reply(void *ctx, const struct chat_reply *reply)
     if (reply->err != NULL)
         kept->err = *reply->err;
     if (reply->kind == CHAT_REPLY_HEADS) {
-        kept->count = reply->head_count;
+        kept->count = drive->head_count = reply->head_count;
+        for (unsigned i = 0; i < reply->head_count; i++) {
+            drive->heads[i] = (struct drive_head){ reply->heads[i]->id, reply->heads[i]->head_seq };
+        }
         if (reply->head_count > 0) {
             kept->conv.v = reply->heads[0]->id;
             kept->seq = reply->heads[0]->head_seq;
@@ -324,6 +332,7 @@ static void chat_make(struct drive *drive)
 {
     const struct chat_options options = {
         .shards = 1,
+        .id_mark_ms = drive->id_mark_ms,
         .clock = &drive->clock,
         .ops = { .reply = on_reply,
                  .deliver = on_deliver,
@@ -394,6 +403,7 @@ void drive_destroy(struct drive **drive)
 void drive_restart(struct drive *drive)
 {
     queries_drop(drive);
+    drive->id_mark_ms = id_gen_used_ms(chat_id_gen(drive->chat));
     chat_destroy(&drive->chat);
     drive->failing = false;
     chat_make(drive);

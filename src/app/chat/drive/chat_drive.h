@@ -77,12 +77,14 @@ struct drive {
     struct chat_site site;
     uint64_t cookie; /* of the last action */
     uint64_t client_ids;
+    int64_t id_mark_ms;
 
     /* Outside, as it can go wrong. */
-    enum err_code append_rc;   /* what an append answers instead */
-    enum err_code complete_rc; /* what completions say instead, until the resume */
-    bool complete_stored;      /* ... although the turn is stored */
-    bool failing;              /* one failed: all fail until the resume */
+    enum err_code append_rc;      /* what an append answers instead */
+    enum err_code complete_rc;    /* what completions say instead, until the resume */
+    bool complete_stored;         /* ... although the turn is stored */
+    bool failing, failing_stored; /* one failed: all fail until the resume */
+    enum err_code failing_rc;
     unsigned resumes;
     bool query_full, desk_full;
     unsigned room; /* 0: as the store says */
@@ -109,6 +111,11 @@ struct drive {
     unsigned report_count;
     struct drive_event events[DRIVE_EVENTS_MAX]; /* of the last history */
     unsigned event_count;
+    struct drive_head {
+        uint64_t conv;
+        uint32_t seq;
+    } heads[64]; /* of the last hello */
+    unsigned head_count;
     uint64_t push_bytes;
 };
 

@@ -166,9 +166,10 @@ static enum err_code memory_append(struct store *base, unsigned shard,
             free(first);
             first = next;
         }
+        err_set(err, ERR_BUSY, "the store's queue is full");
         if (err != NULL)
             err->retry_after_ms = 100;
-        return err_set(err, ERR_BUSY, "the store's queue is full");
+        return ERR_BUSY;
     }
     store->pending[shard] += n;
     if (first != NULL) {
