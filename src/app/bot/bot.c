@@ -80,12 +80,14 @@ static enum bot_verdict run_exact(struct bot_run *run, double threshold, struct 
 
 static enum bot_verdict run_rule(struct bot_run *run, double threshold, struct bot_step *step)
 {
-    enum rules_locale locale = run->language == BOT_CHINESE ? RULES_ZH : RULES_EN;
+    const struct rules_context context = {
+        .locale = run->language == BOT_CHINESE ? RULES_ZH : RULES_EN,
+    };
     const struct bot_rule_answer *rule;
     struct rules_hit hit;
 
     (void)threshold;
-    if (rules_scan(run->bot->rules, run->scratch->rules, run->normalised, locale, &hit, 1) == 0)
+    if (rules_scan(run->bot->rules, run->scratch->rules, run->normalised, &context, &hit, 1) == 0)
         return BOT_PASS;
     rule = &run->bot->rule_answers[hit.rule];
     step->candidate = rule->name;

@@ -20,8 +20,9 @@ static struct rules_set *compile(const struct rules_rule *rules, size_t count)
 static size_t scan(const struct rules_set *set, const char *text, enum rules_locale locale,
                    struct rules_hit *hits, size_t max)
 {
+    const struct rules_context context = { .locale = locale };
     struct rules_scratch *scratch = rules_scratch_create();
-    size_t n = rules_scan(set, scratch, slice_of(text), locale, hits, max);
+    size_t n = rules_scan(set, scratch, slice_of(text), &context, hits, max);
 
     rules_scratch_destroy(&scratch);
     return n;
@@ -152,6 +153,7 @@ static void ten_thousand_rules_and_one_scratch_over_many_texts(void **state)
     static struct rules_rule rules[COUNT];
     struct rules_scratch *scratch = rules_scratch_create();
     struct rules_set *set;
+    const struct rules_context context = { .locale = RULES_ANY_LOCALE };
     struct rules_hit hits[4];
 
     (void)state;
@@ -162,7 +164,7 @@ static void ten_thousand_rules_and_one_scratch_over_many_texts(void **state)
     }
     set = compile(rules, COUNT);
     for (size_t i = 0; i < COUNT; i++) {
-        assert_int_equal(rules_scan(set, scratch, words[i], RULES_ANY_LOCALE, hits, 4), 1);
+        assert_int_equal(rules_scan(set, scratch, words[i], &context, hits, 4), 1);
         assert_int_equal(hits[0].rule, i);
     }
     assert_true(rules_set_bytes(set) < 4u << 20);

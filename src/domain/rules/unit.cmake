@@ -1,1 +1,1 @@
-unit(rules LAYER domain DEPS base text)
+unit(rules LAYER domain DEPS base text expr)
