@@ -16,15 +16,15 @@ uint32_t route_agent_capacity(const struct route_router *router, uint32_t agent)
     const struct route_agent *a = &router->agents[agent];
     int64_t step = router->config->settings.slow_start_ms;
 
-    if (router->now >= slow_start_end(router, a))
+    if (a->seen_ms >= slow_start_end(router, a))
         return a->capacity;
-    return ROUTE_UNIT * (uint32_t)(1 + (router->now - a->online_since) / step);
+    return ROUTE_UNIT * (uint32_t)(1 + (a->seen_ms - a->online_since) / step);
 }
 
 static bool has_room(const struct route_router *router, const struct route_agent *a,
                      uint32_t capacity)
 {
-    return a->presence == ROUTE_ONLINE && router->now >= a->wrap_until &&
+    return a->presence == ROUTE_ONLINE && a->seen_ms >= a->wrap_until &&
            a->load + ROUTE_UNIT <= capacity &&
            a->full + ROUTE_UNIT <= capacity + router->config->settings.over;
 }
@@ -56,12 +56,12 @@ static int64_t next_due(const struct route_router *router, const struct route_ag
         return a->gone ? ROUTE_NEVER : a->offline_since + settings->grace_ms;
     if (a->presence == ROUTE_REMOVED)
         return ROUTE_NEVER;
-    if (router->now < slow_start_end(router, a)) {
-        int64_t steps = (router->now - a->online_since) / settings->slow_start_ms + 1;
+    if (a->seen_ms < slow_start_end(router, a)) {
+        int64_t steps = (a->seen_ms - a->online_since) / settings->slow_start_ms + 1;
 
         due = a->online_since + steps * settings->slow_start_ms;
     }
-    if (a->wrap_until > router->now && a->wrap_until < due)
+    if (a->wrap_until > a->seen_ms && a->wrap_until < due)
         due = a->wrap_until;
     return due;
 }
@@ -194,6 +194,7 @@ void route_agent_due(struct route_router *router, uint32_t agent)
         grace_over(router, agent);
         return;
     }
+    a->seen_ms = router->now;
     route_agent_refresh(router, agent);
     route_agent_seek(router, agent);
 }
@@ -286,6 +287,7 @@ enum route_answer route_agent_event(struct route_router *router, const struct ro
 {
     if (event->agent >= router->config->names[ROUTE_KIND_AGENT].count)
         return ROUTE_UNKNOWN_AGENT;
+    router->agents[event->agent].seen_ms = router->now;
     if (event->type == ROUTE_EVENT_PRESENCE)
         return presence_event(router, event);
     if (event->type == ROUTE_EVENT_SKILL)

@@ -209,6 +209,7 @@ enum { ROUTE_CONV_FREE = 255 };
 
 struct route_agent {
     int64_t online_since, offline_since, wrap_until;
+    int64_t seen_ms; /* so far its own timers have run: what opens with time has opened by then */
     uint32_t load, full; /* hundredths; full counts quiet conversations as awake */
     uint32_t capacity;   /* configured or set */
     uint32_t counted_load, counted_capacity; /* its part of the router's sums */

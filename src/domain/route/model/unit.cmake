@@ -1,0 +1,1 @@
+unit(route_model LAYER domain DEPS base route INCLUDES ${CMAKE_SOURCE_DIR}/include)
