@@ -23,10 +23,9 @@ typedef int8_t bytes_i8 __attribute__((vector_size(VECTOR_BYTES / 4), aligned(1)
 
 enum {
     LANES = VECTOR_BYTES / 4,
-    TILE_REGISTERS = VECTOR_BYTES == 64 ? 16 : 8, /* accumulators that leave room for operands */
+    TILE_REGISTERS = 12, /* accumulators; of 16 registers that leaves some for operands */
     TILE = TILE_REGISTERS * LANES,
     AHEAD = 6, /* rows to fetch early: a row of a large table takes about that long to come */
-    LINE_FLOATS = 16,
 };
 
 static inline lanes_f32 lanes_load(const float *at)
@@ -95,19 +94,17 @@ static void body_dots_multi(const float *rows, size_t row_count, size_t dim, con
     }
 }
 
-static inline void fetch_f32(const float *row, size_t lanes, int write)
+static inline void fetch(const void *row, size_t bytes)
 {
-    for (size_t i = 0; i < lanes; i += LINE_FLOATS) {
-        if (write)
-            __builtin_prefetch(row + i, 1);
-        else
-            __builtin_prefetch(row + i, 0);
-    }
+    for (size_t i = 0; i < bytes; i += VECTOR_ALIGN)
+        __builtin_prefetch((const char *)row + i);
 }
 
-/* A full tile of lanes stays in registers over all rows. */
-static inline void gather_tile(const float *table, size_t stride, struct vector_sparse at,
-                               float *out)
+/* Sums of up to TILE lanes stay in registers over all rows. `registers` is a constant in each of
+ * the calls below, so the loops over it disappear. */
+static inline __attribute__((always_inline)) void gather_tile(const float *table, size_t stride,
+                                                              struct vector_sparse at, float *out,
+                                                              const unsigned registers)
 {
     lanes_f32 sum[TILE_REGISTERS] = { { 0 } };
 
@@ -115,39 +112,72 @@ static inline void gather_tile(const float *table, size_t stride, struct vector_
         const float *row = table + (size_t)at.ids[i] * stride;
 
         if (i + AHEAD < at.count)
-            fetch_f32(table + (size_t)at.ids[i + AHEAD] * stride, TILE, 0);
-        for (unsigned t = 0; t < TILE_REGISTERS; t++)
+            fetch(table + (size_t)at.ids[i + AHEAD] * stride, registers * VECTOR_BYTES);
+        for (unsigned t = 0; t < registers; t++)
             sum[t] += lanes_load(row + t * LANES) * at.values[i];
     }
-    for (unsigned t = 0; t < TILE_REGISTERS; t++)
+    for (unsigned t = 0; t < registers; t++)
         lanes_store(out + t * LANES, sum[t]);
 }
 
-/* What does not fill a tile: 16 lanes at a time. */
-static inline void gather_step(const float *table, size_t stride, struct vector_sparse at,
-                               float *out)
+static inline __attribute__((always_inline)) void gather_tile_i8(const int8_t *table, size_t stride,
+                                                                 struct vector_sparse at,
+                                                                 float *out,
+                                                                 const unsigned registers)
 {
-    lanes_f32 sum[VECTOR_F32_STEP / LANES] = { { 0 } };
+    lanes_f32 sum[TILE_REGISTERS] = { { 0 } };
 
     for (size_t i = 0; i < at.count; i++) {
-        const float *row = table + (size_t)at.ids[i] * stride;
+        const int8_t *row = table + (size_t)at.ids[i] * stride;
 
-        for (unsigned t = 0; t < VECTOR_F32_STEP / LANES; t++)
-            sum[t] += lanes_load(row + t * LANES) * at.values[i];
+        if (i + AHEAD < at.count)
+            fetch(table + (size_t)at.ids[i + AHEAD] * stride, registers * LANES);
+        for (unsigned t = 0; t < registers; t++)
+            sum[t] += __builtin_convertvector(*(const bytes_i8 *)(row + t * LANES), lanes_f32) *
+                      at.values[i];
     }
-    for (unsigned t = 0; t < VECTOR_F32_STEP / LANES; t++)
+    for (unsigned t = 0; t < registers; t++)
         lanes_store(out + t * LANES, sum[t]);
 }
+
+#define GATHER_CASE(tile, n)             \
+    case n:                              \
+        tile(table, stride, at, out, n); \
+        break
+#define GATHER_CASES(tile)     \
+    switch (registers) {       \
+        GATHER_CASE(tile, 1);  \
+        GATHER_CASE(tile, 2);  \
+        GATHER_CASE(tile, 3);  \
+        GATHER_CASE(tile, 4);  \
+        GATHER_CASE(tile, 5);  \
+        GATHER_CASE(tile, 6);  \
+        GATHER_CASE(tile, 7);  \
+        GATHER_CASE(tile, 8);  \
+        GATHER_CASE(tile, 9);  \
+        GATHER_CASE(tile, 10); \
+        GATHER_CASE(tile, 11); \
+        GATHER_CASE(tile, 12); \
+    }
 
 static void body_gather(const float *table, size_t stride, struct vector_sparse at, size_t lanes,
                         float *out)
 {
-    size_t lane = 0;
+    for (size_t lane = 0; lane < lanes; lane += TILE, table += TILE, out += TILE) {
+        size_t registers = (lanes - lane < TILE ? lanes - lane : TILE) / LANES;
 
-    for (; lane + TILE <= lanes; lane += TILE)
-        gather_tile(table + lane, stride, at, out + lane);
-    for (; lane < lanes; lane += VECTOR_F32_STEP)
-        gather_step(table + lane, stride, at, out + lane);
+        GATHER_CASES(gather_tile)
+    }
+}
+
+static void body_gather_i8(const int8_t *table, size_t stride, struct vector_sparse at,
+                           size_t lanes, float *out)
+{
+    for (size_t lane = 0; lane < lanes; lane += TILE, table += TILE, out += TILE) {
+        size_t registers = (lanes - lane < TILE ? lanes - lane : TILE) / LANES;
+
+        GATHER_CASES(gather_tile_i8)
+    }
 }
 
 static void body_scatter(float *table, size_t stride, struct vector_sparse at, size_t lanes,
@@ -157,60 +187,11 @@ static void body_scatter(float *table, size_t stride, struct vector_sparse at, s
         float *row = table + (size_t)at.ids[i] * stride;
 
         if (i + AHEAD < at.count)
-            fetch_f32(table + (size_t)at.ids[i + AHEAD] * stride, lanes, 1);
+            fetch(table + (size_t)at.ids[i + AHEAD] * stride, lanes * sizeof(float));
         for (size_t lane = 0; lane < lanes; lane += LANES)
             lanes_store(row + lane,
                         lanes_load(row + lane) + lanes_load(delta + lane) * at.values[i]);
     }
-}
-
-static inline void gather_step_i8(const int8_t *table, size_t stride, struct vector_sparse at,
-                                  float *out)
-{
-    lanes_f32 sum[VECTOR_F32_STEP / LANES] = { { 0 } };
-
-    for (size_t i = 0; i < at.count; i++) {
-        const int8_t *row = table + (size_t)at.ids[i] * stride;
-
-        for (unsigned t = 0; t < VECTOR_F32_STEP / LANES; t++)
-            sum[t] += __builtin_convertvector(*(const bytes_i8 *)(row + t * LANES), lanes_f32) *
-                      at.values[i];
-    }
-    for (unsigned t = 0; t < VECTOR_F32_STEP / LANES; t++)
-        lanes_store(out + t * LANES, sum[t]);
-}
-
-static inline void gather_tile_i8(const int8_t *table, size_t stride, struct vector_sparse at,
-                                  float *out)
-{
-    lanes_f32 sum[TILE_REGISTERS] = { { 0 } };
-
-    for (size_t i = 0; i < at.count; i++) {
-        const int8_t *row = table + (size_t)at.ids[i] * stride;
-
-        if (i + AHEAD < at.count) {
-            const int8_t *next = table + (size_t)at.ids[i + AHEAD] * stride;
-
-            for (unsigned b = 0; b < TILE; b += VECTOR_ALIGN)
-                __builtin_prefetch(next + b);
-        }
-        for (unsigned t = 0; t < TILE_REGISTERS; t++)
-            sum[t] += __builtin_convertvector(*(const bytes_i8 *)(row + t * LANES), lanes_f32) *
-                      at.values[i];
-    }
-    for (unsigned t = 0; t < TILE_REGISTERS; t++)
-        lanes_store(out + t * LANES, sum[t]);
-}
-
-static void body_gather_i8(const int8_t *table, size_t stride, struct vector_sparse at,
-                           size_t lanes, float *out)
-{
-    size_t lane = 0;
-
-    for (; lane + TILE <= lanes; lane += TILE)
-        gather_tile_i8(table + lane, stride, at, out + lane);
-    for (; lane < lanes; lane += VECTOR_F32_STEP)
-        gather_step_i8(table + lane, stride, at, out + lane);
 }
 
 #endif
