@@ -1,0 +1,1 @@
+unit(examples LAYER domain DEPS base text LIBS PkgConfig::YAML)
