@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writing the model file, section after section, into one buffer of the right size. */
+#include "intent_draft_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "mem.h"
+
+enum {
+    /* Of the rows of a model of some hundred intents. Half of the features carry the decisions; the
+     * rest would only make a thousand open models expensive. */
+    FILE_ROWS_BYTES = 7 * 1024 * 1024 / 2,
+    FEATURES_MIN = 20000, /* for thousands of intents a row is long, and still they need these */
+};
+
+struct writer {
+    const struct intent_draft *draft;
+    struct intent_header header;
+    uint32_t *kept; /* features, in the order of the file */
+    char *bytes;
+};
+
+struct ranked {
+    float worth;
+    uint32_t feature;
+};
+
+static int ranked_order(const void *a, const void *b)
+{
+    const struct ranked *x = a;
+    const struct ranked *y = b;
+
+    if (x->worth != y->worth)
+        return x->worth < y->worth ? 1 : -1;
+    return (x->feature > y->feature) - (x->feature < y->feature);
+}
+
+static int number_order(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a;
+    uint32_t y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* A feature's worth is how much it moved the scores of all examples: its squared weights, as often
+ * as it occurred, as large as its value there. Common features keep their place in front: their
+ * rows then lie together. */
+static void features_keep(struct writer *writer)
+{
+    const struct intent_draft *draft = writer->draft;
+    struct ranked *ranked = mem_alloc(draft->features * sizeof(*ranked));
+    size_t count = FILE_ROWS_BYTES / draft->lanes;
+
+    if (count < FEATURES_MIN)
+        count = FEATURES_MIN;
+    if (count > draft->features)
+        count = draft->features;
+    for (uint32_t f = 0; f < draft->features; f++)
+        ranked[f] = (struct ranked){
+            draft->worth[f] * (float)draft->seen_in[f] * draft->weights[f] * draft->weights[f], f
+        };
+    qsort(ranked, draft->features, sizeof(*ranked), ranked_order);
+    writer->kept = mem_alloc(count * sizeof(*writer->kept));
+    for (size_t i = 0; i < count; i++)
+        writer->kept[i] = ranked[i].feature;
+    qsort(writer->kept, count, sizeof(*writer->kept), number_order);
+    writer->header.features = (uint32_t)count;
+    free(ranked);
+}
+
+static void *section(struct writer *writer, enum intent_section which)
+{
+    return writer->bytes + writer->header.sections[which].offset;
+}
+
+static void names_write(struct writer *writer)
+{
+    const struct example_set *set = writer->draft->set;
+    uint32_t *offsets = section(writer, INTENT_SECTION_NAMES);
+    char *text = (char *)(offsets + set->name_count + 1);
+
+    offsets[0] = 0;
+    for (size_t i = 0; i < set->name_count; i++) {
+        memcpy(text + offsets[i], set->names[i].ptr, set->names[i].len);
+        offsets[i + 1] = offsets[i] + (uint32_t)set->names[i].len;
+    }
+}
+
+static void slots_write(struct writer *writer)
+{
+    struct intent_slot *slots = section(writer, INTENT_SECTION_SLOTS);
+    uint32_t mask = writer->header.slots - 1;
+
+    for (uint32_t i = 0; i < writer->header.features; i++) {
+        uint64_t hash = writer->draft->hashes[writer->kept[i]];
+        uint32_t at = (uint32_t)hash & mask;
+
+        while (slots[at].id != 0)
+            at = (at + 1) & mask;
+        slots[at] = (struct intent_slot){ (uint32_t)(hash >> 32), i + 1 };
+    }
+}
+
+static void features_write(struct writer *writer)
+{
+    const struct intent_draft *draft = writer->draft;
+    float *weights = section(writer, INTENT_SECTION_WEIGHTS);
+    uint8_t *groups = section(writer, INTENT_SECTION_GROUPS);
+    float *scales = section(writer, INTENT_SECTION_SCALES);
+    int8_t *rows = section(writer, INTENT_SECTION_ROWS);
+    size_t features = writer->header.features;
+
+    for (size_t i = 0; i < features; i++) {
+        weights[i] = draft->weights[writer->kept[i]];
+        groups[i] = draft->groups[writer->kept[i]];
+    }
+    for (size_t first = 0; first < draft->lanes; first += INTENT_BLOCK_LANES) {
+        size_t rest = draft->lanes - first;
+        size_t lanes = rest < INTENT_BLOCK_LANES ? rest : INTENT_BLOCK_LANES;
+        const float *from = draft->scales + first / INTENT_BLOCK_LANES * draft->features;
+
+        for (size_t i = 0; i < features; i++) {
+            *scales++ = from[writer->kept[i]];
+            memcpy(rows, draft->rows + first * draft->features + writer->kept[i] * lanes, lanes);
+            rows += lanes;
+        }
+    }
+    memcpy(section(writer, INTENT_SECTION_BIAS), draft->bias, draft->lanes * sizeof(float));
+}
+
+struct keyed {
+    uint64_t key;
+    uint32_t intent;
+};
+
+static int keyed_order(const void *a, const void *b)
+{
+    const struct keyed *x = a;
+    const struct keyed *y = b;
+
+    return (x->key > y->key) - (x->key < y->key);
+}
+
+/* Both keys of each example; equal keys become one entry. */
+static struct keyed *exact_collect(const struct example_set *set, struct intent_reader *reader,
+                                   uint32_t *count)
+{
+    struct keyed *keyed = mem_alloc((2 * set->count + 1) * sizeof(*keyed));
+    size_t n = 0;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < set->count; i++) {
+        struct intent_keys keys;
+
+        intent_read(reader, set->items[i].text);
+        keys = intent_keys_make(reader);
+        if (keys.strict != 0)
+            keyed[n++] = (struct keyed){ keys.strict, set->items[i].intent };
+        if (keys.loose != 0)
+            keyed[n++] = (struct keyed){ keys.loose, set->items[i].intent };
+    }
+    qsort(keyed, n, sizeof(*keyed), keyed_order);
+    for (size_t i = 0; i < n; i++) {
+        if (kept == 0 || keyed[kept - 1].key != keyed[i].key)
+            keyed[kept++] = keyed[i];
+        else if (keyed[kept - 1].intent != keyed[i].intent)
+            keyed[kept - 1].intent = INTENT_EXACT_AMBIGUOUS;
+    }
+    *count = (uint32_t)kept;
+    return keyed;
+}
+
+static void exact_write(struct writer *writer, const struct keyed *keyed)
+{
+    struct intent_exact *exact = section(writer, INTENT_SECTION_EXACT);
+
+    for (uint32_t i = 0; i < writer->header.exact; i++)
+        exact[i] = (struct intent_exact){ (uint32_t)keyed[i].key, (uint32_t)(keyed[i].key >> 32),
+                                          keyed[i].intent };
+}
+
+static uint64_t names_bytes(const struct example_set *set)
+{
+    uint64_t bytes = (set->name_count + 1) * sizeof(uint32_t);
+
+    for (size_t i = 0; i < set->name_count; i++)
+        bytes += set->names[i].len;
+    return bytes;
+}
+
+/* Sizes and places of all sections; gives the file's length. */
+static uint64_t sections_place(struct writer *writer)
+{
+    struct intent_header *header = &writer->header;
+    uint64_t blocks = (header->lanes + INTENT_BLOCK_LANES - 1) / INTENT_BLOCK_LANES;
+    const uint64_t bytes[INTENT_SECTIONS] = {
+        [INTENT_SECTION_NAMES] = names_bytes(writer->draft->set),
+        [INTENT_SECTION_SLOTS] = header->slots * sizeof(struct intent_slot),
+        [INTENT_SECTION_WEIGHTS] = header->features * sizeof(float),
+        [INTENT_SECTION_GROUPS] = header->features,
+        [INTENT_SECTION_SCALES] = blocks * header->features * sizeof(float),
+        [INTENT_SECTION_ROWS] = (uint64_t)header->features * header->lanes,
+        [INTENT_SECTION_BIAS] = header->lanes * sizeof(float),
+        [INTENT_SECTION_EXACT] = header->exact * sizeof(struct intent_exact),
+    };
+    uint64_t at = vector_pad(sizeof(*header), INTENT_SECTION_ALIGN);
+
+    for (unsigned s = 0; s < INTENT_SECTIONS; s++) {
+        header->sections[s].offset = at;
+        header->sections[s].bytes = bytes[s];
+        at += vector_pad(bytes[s], INTENT_SECTION_ALIGN);
+    }
+    return at;
+}
+
+static uint32_t slots_for(uint32_t features)
+{
+    uint32_t slots = 2;
+
+    while (slots < features + features / 2)
+        slots *= 2;
+    return slots;
+}
+
+enum err_code intent_draft_write(const struct intent_draft *draft, struct intent_reader *reader,
+                                 struct buf *out, struct err *err)
+{
+    struct writer writer = { .draft = draft };
+    struct intent_header *header = &writer.header;
+    struct keyed *keyed = exact_collect(draft->set, reader, &header->exact);
+    enum err_code rc = ERR_OK;
+    uint64_t len;
+
+    memcpy(header->magic, INTENT_MAGIC, sizeof(header->magic));
+    header->version = INTENT_MODEL_VERSION;
+    header->text_form = TEXT_FORM_VERSION;
+    header->classes = draft->classes;
+    header->lanes = draft->lanes;
+    header->calibration = *draft->calibration;
+    memcpy(header->group_weights, draft->group_weights, sizeof(header->group_weights));
+    features_keep(&writer);
+    header->slots = slots_for(header->features);
+    len = sections_place(&writer);
+    writer.bytes = buf_reserve(out, len);
+    if (writer.bytes == NULL) {
+        rc = err_set(err, ERR_TOO_BIG, "model of %llu bytes, limit %d", (unsigned long long)len,
+                     INTENT_MODEL_BYTES_MAX);
+        goto out;
+    }
+    memset(writer.bytes, 0, len);
+    memcpy(writer.bytes, header, sizeof(*header));
+    names_write(&writer);
+    slots_write(&writer);
+    features_write(&writer);
+    exact_write(&writer, keyed);
+    intent_model_seal(writer.bytes, len);
+    buf_commit(out, len);
+out:
+    free(writer.kept);
+    free(keyed);
+    return rc;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A learned model on its way into a file. */
+#ifndef KEFU_INTENT_DRAFT_PRIV_H
+#define KEFU_INTENT_DRAFT_PRIV_H
+
+#include "buf.h"
+#include "examples.h"
+#include "intent_model_priv.h"
+
+struct intent_draft {
+    const struct example_set *set;
+    uint32_t classes, lanes, features;
+    /* Per feature. */
+    const uint64_t *hashes;
+    const float *weights;
+    const uint8_t *groups;
+    const uint32_t *seen_in;
+    const float *worth;
+    const float *group_weights;
+    /* As in the file, for all features. */
+    const int8_t *rows;
+    const float *scales;
+    const float *bias;
+    const struct intent_calibration *calibration;
+};
+
+/* Keeps as many features as INTENT_FILE_ROWS_BYTES allows, those that move scores most. */
+MUST_USE enum err_code intent_draft_write(const struct intent_draft *draft,
+                                          struct intent_reader *reader, struct buf *out,
+                                          struct err *err);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the classifier sees of a text: hashes of words, neighbours and character n-grams, each in a
+ * group. Training and prediction read texts with this one function, so they cannot drift apart. */
+#ifndef KEFU_INTENT_FEATURE_PRIV_H
+#define KEFU_INTENT_FEATURE_PRIV_H
+
+#include <stdint.h>
+
+#include "slice.h"
+#include "text.h"
+
+/* Groups are scaled apart, so that the many character grams do not drown the few words. */
+enum intent_group {
+    INTENT_GROUP_WORD,  /* words, pairs, first and last, masks; CJK characters and pairs */
+    INTENT_GROUP_CHAR,  /* grams of 2 to 5 characters inside words, 1 to 3 CJK characters */
+    INTENT_GROUP_CLASS, /* what kind of word stands there */
+    INTENT_GROUPS,
+};
+
+enum {
+    /* CJK characters count in two groups, words make three features beside their grams. */
+    INTENT_FEATURES_MAX = 3 * TEXT_GRAMS_PER_MESSAGE,
+};
+
+struct intent_feature {
+    uint64_t hash;
+    uint32_t start; /* bytes in the normalised text */
+    uint16_t len;
+    uint16_t group;
+};
+
+struct intent_reader {
+    struct slice normalised;
+    size_t count;
+    struct intent_feature features[INTENT_FEATURES_MAX];
+    size_t token_count;
+    struct text_gram tokens[TEXT_GRAMS_PER_MESSAGE]; /* words and CJK characters, in order */
+    struct text_gram grams[TEXT_GRAMS_PER_MESSAGE];
+    char bytes[TEXT_NORM_BYTES_MAX];
+};
+
+/* Fills the reader; no allocation. */
+void intent_read(struct intent_reader *reader, struct slice text);
+
+/* One 64-bit value from two; order matters. */
+static inline uint64_t intent_mix(uint64_t a, uint64_t b)
+{
+    uint64_t x = (a ^ 0x9E3779B97F4A7C15u) * 0xFF51AFD7ED558CCDu ^ b;
+
+    x = (x ^ x >> 32) * 0xC4CEB9FE1A85EC53u;
+    return x ^ x >> 29;
+}
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening a model: after these checks no byte of the file can lead outside of it. */
+#include "intent_model_priv.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crc32c.h"
+#include "examples.h"
+#include "mem.h"
+
+enum { CRC_FROM = offsetof(struct intent_header, crc) + sizeof(uint32_t) };
+
+static enum err_code header_check(struct slice bytes, struct err *err)
+{
+    const struct intent_header *header = (const void *)bytes.ptr;
+
+    if (bytes.len < sizeof(*header) || memcmp(header->magic, INTENT_MAGIC, 8) != 0)
+        return err_set(err, ERR_INVALID, "not a model file");
+    if (header->version != INTENT_MODEL_VERSION || header->text_form != TEXT_FORM_VERSION)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "model of version %u.%u, this program reads %d.%d: train again",
+                       header->version, header->text_form, INTENT_MODEL_VERSION, TEXT_FORM_VERSION);
+    if (header->bytes != bytes.len)
+        return err_set(err, ERR_CORRUPT, "model has %zu bytes, its header says %llu", bytes.len,
+                       (unsigned long long)header->bytes);
+    if (crc32c(0, bytes.ptr + CRC_FROM, bytes.len - CRC_FROM) != header->crc)
+        return err_set(err, ERR_CORRUPT, "model does not match its checksum");
+    return ERR_OK;
+}
+
+void intent_model_seal(void *bytes, size_t len)
+{
+    struct intent_header *header = bytes;
+
+    header->bytes = len;
+    header->crc = crc32c(0, (const char *)bytes + CRC_FROM, len - CRC_FROM);
+}
+
+static bool sizes_make_sense(const struct intent_header *header)
+{
+    bool slots_fit = header->slots >= 2 && (header->slots & (header->slots - 1)) == 0 &&
+                     header->features < header->slots && header->slots <= UINT32_C(1) << 30;
+
+    return header->classes >= 1 && header->classes <= EXAMPLES_INTENTS_MAX &&
+           header->lanes == vector_pad(header->classes + 1, VECTOR_F32_STEP) && slots_fit &&
+           header->features >= 1;
+}
+
+static uint64_t blocks(const struct intent_header *header)
+{
+    return (header->lanes + INTENT_BLOCK_LANES - 1) / INTENT_BLOCK_LANES;
+}
+
+/* The size that a section must have; names are checked apart. */
+static uint64_t section_bytes(const struct intent_header *header, enum intent_section section)
+{
+    switch (section) {
+    case INTENT_SECTION_SLOTS:
+        return header->slots * (uint64_t)sizeof(struct intent_slot);
+    case INTENT_SECTION_WEIGHTS:
+        return header->features * (uint64_t)sizeof(float);
+    case INTENT_SECTION_SCALES:
+        return blocks(header) * header->features * sizeof(float);
+    case INTENT_SECTION_GROUPS:
+        return header->features;
+    case INTENT_SECTION_ROWS:
+        return header->features * (uint64_t)header->lanes;
+    case INTENT_SECTION_BIAS:
+        return header->lanes * sizeof(float);
+    case INTENT_SECTION_EXACT:
+        return header->exact * (uint64_t)sizeof(struct intent_exact);
+    default:
+        return header->sections[INTENT_SECTION_NAMES].bytes;
+    }
+}
+
+static bool sections_fit(const struct intent_header *header)
+{
+    for (unsigned s = 0; s < INTENT_SECTIONS; s++) {
+        uint64_t offset = header->sections[s].offset;
+        uint64_t bytes = header->sections[s].bytes;
+
+        if (offset % INTENT_SECTION_ALIGN != 0 || offset < sizeof(*header) ||
+            offset > header->bytes || bytes > header->bytes - offset ||
+            bytes != section_bytes(header, s))
+            return false;
+    }
+    return true;
+}
+
+static const void *section(const struct intent_header *header, enum intent_section which)
+{
+    return (const char *)header + header->sections[which].offset;
+}
+
+static bool names_fit(const struct intent_model *model)
+{
+    uint64_t bytes = model->header->sections[INTENT_SECTION_NAMES].bytes;
+    uint64_t table = (model->header->classes + UINT64_C(1)) * sizeof(uint32_t);
+
+    if (bytes < table || model->name_offsets[0] != 0 ||
+        model->name_offsets[model->header->classes] != bytes - table)
+        return false;
+    for (uint32_t i = 0; i < model->header->classes; i++) {
+        if (model->name_offsets[i] > model->name_offsets[i + 1])
+            return false;
+    }
+    return true;
+}
+
+static bool features_fit(const struct intent_model *model)
+{
+    uint32_t free_slots = 0;
+
+    for (uint32_t i = 0; i < model->header->slots; i++) {
+        if (model->dictionary.slots[i].id > model->header->features)
+            return false;
+        free_slots += model->dictionary.slots[i].id == 0;
+    }
+    for (uint32_t i = 0; i < model->header->features; i++) {
+        if (model->dictionary.groups[i] >= INTENT_GROUPS || !isfinite(model->dictionary.weights[i]))
+            return false;
+    }
+    for (uint64_t i = 0; i < blocks(model->header) * model->header->features; i++) {
+        if (!isfinite(model->scales[i]))
+            return false;
+    }
+    return free_slots > 0; /* or a search would not end */
+}
+
+static bool exact_fit(const struct intent_model *model)
+{
+    for (uint32_t i = 0; i < model->header->exact; i++) {
+        if (model->exact[i].intent >= model->header->classes &&
+            model->exact[i].intent != INTENT_EXACT_AMBIGUOUS)
+            return false;
+    }
+    return true;
+}
+
+static bool numbers_are_finite(const struct intent_model *model)
+{
+    const struct intent_calibration *c = &model->header->calibration;
+
+    for (uint32_t i = 0; i < model->header->lanes; i++) {
+        if (!isfinite(model->bias[i]))
+            return false;
+    }
+    for (unsigned g = 0; g < INTENT_GROUPS; g++) {
+        if (!isfinite(model->header->group_weights[g]))
+            return false;
+    }
+    return isfinite(c->offset) && isfinite(c->best) && isfinite(c->margin) && isfinite(c->scope) &&
+           isfinite(c->sharpness) && isfinite(c->threshold);
+}
+
+static void model_point(struct intent_model *model, const struct intent_header *header)
+{
+    model->header = header;
+    model->kernels = vector_kernels_best();
+    model->name_offsets = section(header, INTENT_SECTION_NAMES);
+    model->names = (const char *)(model->name_offsets + header->classes + 1);
+    model->dictionary.slots = section(header, INTENT_SECTION_SLOTS);
+    model->dictionary.mask = header->slots - 1;
+    model->dictionary.weights = section(header, INTENT_SECTION_WEIGHTS);
+    model->dictionary.groups = section(header, INTENT_SECTION_GROUPS);
+    memcpy(model->dictionary.group_weights, header->group_weights, sizeof(header->group_weights));
+    model->scales = section(header, INTENT_SECTION_SCALES);
+    model->rows = section(header, INTENT_SECTION_ROWS);
+    model->bias = section(header, INTENT_SECTION_BIAS);
+    model->exact = section(header, INTENT_SECTION_EXACT);
+}
+
+enum err_code intent_model_open(struct slice bytes, struct intent_model **out, struct err *err)
+{
+    const struct intent_header *header = (const void *)bytes.ptr;
+    struct intent_model *model;
+    enum err_code rc = header_check(bytes, err);
+
+    if (rc != ERR_OK)
+        return rc;
+    if (!sizes_make_sense(header) || !sections_fit(header))
+        return err_set(err, ERR_CORRUPT, "model has sizes that do not fit");
+    model = mem_zalloc(sizeof(*model));
+    model_point(model, header);
+    if (!names_fit(model) || !features_fit(model) || !exact_fit(model) ||
+        !numbers_are_finite(model)) {
+        intent_model_close(&model);
+        return err_set(err, ERR_CORRUPT, "model has contents that do not fit");
+    }
+    *out = model;
+    return ERR_OK;
+}
+
+void intent_model_close(struct intent_model **model)
+{
+    free(*model);
+    *model = NULL;
+}
+
+uint32_t intent_model_count(const struct intent_model *model)
+{
+    return model->header->classes;
+}
+
+struct slice intent_model_name(const struct intent_model *model, uint32_t intent)
+{
+    uint32_t from = model->name_offsets[intent];
+
+    return slice_make(model->names + from, model->name_offsets[intent + 1] - from);
+}
+
+int intent_model_find(const struct intent_model *model, struct slice name)
+{
+    for (uint32_t i = 0; i < model->header->classes; i++) {
+        if (slice_equal(intent_model_name(model, i), name))
+            return (int)i;
+    }
+    return -1;
+}
+
+float intent_model_threshold(const struct intent_model *model)
+{
+    return model->header->calibration.threshold;
+}

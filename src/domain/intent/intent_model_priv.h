@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The model file: a header, then sections on 64-byte boundaries, little endian. Whoever changes
+ * what a byte means raises INTENT_MODEL_VERSION. */
+#ifndef KEFU_INTENT_MODEL_PRIV_H
+#define KEFU_INTENT_MODEL_PRIV_H
+
+#include "intent.h"
+#include "intent_rows_priv.h"
+#include "intent_svm_priv.h"
+#include "vector_kernel.h"
+
+#define INTENT_MAGIC "kefuNLU\n"
+
+enum intent_section {
+    INTENT_SECTION_NAMES,   /* classes + 1 offsets (u32) into the text behind them */
+    INTENT_SECTION_SLOTS,   /* struct intent_slot */
+    INTENT_SECTION_WEIGHTS, /* float per feature */
+    INTENT_SECTION_GROUPS,  /* byte per feature */
+    INTENT_SECTION_SCALES,  /* per block of columns, float per feature: a row is scale * bytes */
+    INTENT_SECTION_ROWS,    /* per block of columns, features x its lanes signed bytes */
+    INTENT_SECTION_BIAS,    /* float per lane */
+    INTENT_SECTION_EXACT,   /* struct intent_exact, by ascending hash */
+    INTENT_SECTIONS,
+};
+
+/* Shared by examples of different intents: no answer. */
+enum { INTENT_EXACT_AMBIGUOUS = UINT32_MAX };
+
+struct intent_exact {
+    uint32_t hash_low, hash_high; /* of the text's key */
+    uint32_t intent;
+};
+
+/* score = 1 / (1 + exp(-(offset + best * z1 + margin * (z1 - z2) + scope * z0))), where z1 and z2
+ * are the two best columns and z0 is the out-of-scope column. */
+struct intent_calibration {
+    float offset, best, margin, scope;
+    float sharpness; /* the next scores: score * exp(-sharpness * (z1 - z)) */
+    float threshold;
+};
+
+struct intent_header {
+    char magic[8];
+    uint32_t version;
+    uint32_t text_form; /* TEXT_FORM_VERSION: other hashes are another language */
+    uint64_t bytes;     /* of the whole file */
+    uint32_t crc;       /* CRC-32C of everything behind this field */
+    uint32_t classes;
+    uint32_t lanes; /* classes + 1, padded; column `classes` is "out of scope" */
+    uint32_t features;
+    uint32_t slots; /* a power of two, more than features */
+    uint32_t exact;
+    float group_weights[INTENT_GROUPS];
+    struct intent_calibration calibration;
+    uint32_t reserved;
+    struct {
+        uint64_t offset, bytes;
+    } sections[INTENT_SECTIONS];
+};
+
+enum {
+    INTENT_SECTION_ALIGN = 64,
+    INTENT_BLOCK_LANES = INTENT_SVM_LANES_MAX, /* but for the last block */
+};
+
+struct intent_model {
+    const struct intent_header *header;
+    const struct vector_kernels *kernels;
+    struct intent_dictionary dictionary;
+    const uint32_t *name_offsets;
+    const char *names;
+    const float *scales;
+    const int8_t *rows;
+    const float *bias;
+    const struct intent_exact *exact;
+};
+
+struct intent_scratch {
+    struct intent_reader reader;
+    struct intent_row row;
+    size_t lanes;                      /* capacity of scores */
+    float *scores;                     /* of all columns */
+    float values[INTENT_FEATURES_MAX]; /* of the row, scaled for one block */
+};
+
+/* The scores of all columns for the row in the scratch. */
+void intent_scores(const struct intent_model *model, struct intent_scratch *scratch);
+
+/* Two hashes under which an example is found again: of its letters and digits as they stand, and
+ * of its words without order and politeness (0: too little is left). */
+struct intent_keys {
+    uint64_t strict, loose;
+};
+struct intent_keys intent_keys_make(const struct intent_reader *reader);
+
+/* What a score is made of. */
+struct intent_evidence {
+    float best, margin, scope;
+};
+float intent_calibrate(const struct intent_calibration *calibration,
+                       struct intent_evidence evidence);
+
+/* Fills crc and bytes of a finished file. */
+void intent_model_seal(void *bytes, size_t len);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Learning a model. Runs in one thread, for a fraction of a second to some seconds; the same
+ * examples, options and seed give the same bytes on the same kind of processor. Pure. */
+#ifndef KEFU_INTENT_TRAIN_H
+#define KEFU_INTENT_TRAIN_H
+
+#include "buf.h"
+#include "examples.h"
+#include "intent.h"
+
+enum intent_quality {
+    INTENT_FAST,
+    INTENT_BEST,
+};
+
+struct intent_options {
+    enum intent_quality quality;
+    uint64_t seed;
+    /* Texts that belong to no intent; borrowed. */
+    const struct slice *negatives;
+    size_t negative_count;
+    /* Called now and then with a share from 0 to 1; false cancels. May be NULL. */
+    bool (*progress)(void *ctx, double share);
+    void *ctx;
+};
+
+/* Appends the model's bytes to `out`, which must be empty and of INTENT_MODEL_BYTES_MAX. Faults:
+ * ERR_INVALID fewer than two intents (named with its line), ERR_TOO_BIG, ERR_TIMEOUT cancelled. */
+MUST_USE enum err_code intent_train(const struct example_set *set,
+                                    const struct intent_options *options, struct buf *out,
+                                    struct err *err);
+
+#endif
