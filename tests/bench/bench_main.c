@@ -13,6 +13,7 @@ static const struct {
     { "turns", bench_turns_main, "--connections N --seconds S [--rate R | --load 0.7]" },
     { "idle", bench_idle_main, "--sessions N" },
     { "queue", bench_queue_main, "shard -> store -> shard beside NATS and Redis" },
+    { "chat", bench_chat_main, "a turn with a bot answer: no sockets, no store" },
     { "codec", bench_codec_main, "one chat message: protobuf, JSON, JSON libraries" },
     { "http", bench_http_main, "a small JSON GET beside nginx" },
     { "fanout", bench_fanout_main, "one conversation, many watching sessions" },

@@ -33,6 +33,8 @@ struct chat *chat_create(const struct chat_options *options)
     ENSURE(options->shards > 0 && options->shard < options->shards && options->clock != NULL);
     chat->options = *options;
     id_gen_init(&chat->ids, options->id_mark_ms);
+    pool_init(&chat->conv_pool, sizeof(struct conv));
+    pool_init(&chat->visitor_pool, sizeof(struct visitor));
     map_u64_init(&chat->convs, live_max > 0 ? live_max : LIMIT_LIVE_CONV_MAX, 1);
     map_u64_init(&chat->visitors, VISITORS_MAX, 2);
     map_u64_init(&chat->topics, TOPICS_MAX, 3);
@@ -84,7 +86,6 @@ static void live_free(struct chat *chat)
         waitlist_free(&visitor->wait);
         free(visitor->subs.subs);
         free(visitor->profile);
-        free(visitor);
     }
     cursor = 0;
     while ((ask = map_u64_next(&chat->asks, &cursor, NULL)) != NULL)
@@ -104,6 +105,8 @@ void chat_destroy(struct chat **chat_ptr)
     map_u64_fini(&chat->convs);
     map_u64_fini(&chat->visitors);
     map_u64_fini(&chat->asks);
+    pool_fini(&chat->conv_pool);
+    pool_fini(&chat->visitor_pool);
     chat_query_destroy(&chat->open);
     buf_fini(&chat->batch);
     buf_fini(&chat->push_json);

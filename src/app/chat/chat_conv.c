@@ -11,6 +11,8 @@
 #include "schema.h"
 #include "utf8.h"
 
+enum { OVERLAY_KEPT_MAX = 16 }; /* entries of an empty overlay that are not worth freeing */
+
 static void list_remove(struct chat *chat, struct conv *conv)
 {
     *(conv->older != NULL ? &conv->older->newer : &chat->oldest) = conv->newer;
@@ -164,12 +166,12 @@ struct conv *conv_obtain(struct chat *chat, struct conv_id id)
         return conv;
     if (chat->convs.count >= chat->convs.count_max && !evict_one(chat))
         return NULL;
-    conv = mem_zalloc(sizeof(*conv));
+    conv = pool_take(&chat->conv_pool);
     conv->id = id;
     conv->head.life = conv_life_new();
     conv->touched_ms = chat_now(chat);
     if (!map_u64_put(&chat->convs, id.v, conv)) {
-        free(conv);
+        pool_give(&chat->conv_pool, conv);
         return NULL;
     }
     list_append(chat, conv);
@@ -206,7 +208,7 @@ void conv_drop(struct chat *chat, struct conv *conv)
     free(conv->page_title);
     free(conv->page_referrer);
     free(conv->overlay);
-    free(conv);
+    pool_give(&chat->conv_pool, conv);
 }
 
 bool conv_load(struct chat *chat, struct conv *conv)
@@ -367,17 +369,20 @@ void conv_settle(struct chat *chat, struct conv *conv)
         return;
     conv->overlay_count -= keep;
     memmove(conv->overlay, conv->overlay + keep, conv->overlay_count * sizeof(conv->overlay[0]));
-    if (conv->overlay_count == 0) {
+    if (conv->overlay_count == 0 && conv->overlay_cap > OVERLAY_KEPT_MAX) {
         free(conv->overlay);
         conv->overlay = NULL;
         conv->overlay_cap = 0;
     }
 }
 
-void conv_overlay_add(struct conv *conv, const struct turn *turn, uint64_t position)
+void conv_overlay_add(struct chat *chat, struct conv *conv, const struct turn *turn,
+                      uint64_t position)
 {
     if (turn->msg.n_events == 0)
         return;
+    if (conv->overlay_count == conv->overlay_cap)
+        conv_settle(chat, conv);
     if (conv->overlay_count == conv->overlay_cap) {
         conv->overlay_cap = conv->overlay_cap > 0 ? conv->overlay_cap * 2 : 2;
         conv->overlay = mem_realloc(conv->overlay, conv->overlay_cap * sizeof(conv->overlay[0]));
@@ -544,11 +549,11 @@ struct visitor *visitor_obtain(struct chat *chat, struct visitor_id id)
 
     if (visitor != NULL)
         return visitor;
-    visitor = mem_zalloc(sizeof(*visitor));
+    visitor = pool_take(&chat->visitor_pool);
     visitor->id = id;
     visitor->subs.key = id.v;
     if (!map_u64_put(&chat->visitors, id.v, visitor)) {
-        free(visitor);
+        pool_give(&chat->visitor_pool, visitor);
         return NULL;
     }
     return visitor;
@@ -562,7 +567,7 @@ void visitor_release(struct chat *chat, struct visitor *visitor)
     ENSURE(map_u64_take(&chat->visitors, visitor->id.v) == visitor);
     free(visitor->subs.subs);
     free(visitor->profile);
-    free(visitor);
+    pool_give(&chat->visitor_pool, visitor);
 }
 
 void visitor_profile_set(struct visitor *visitor, const Kefu__V1__Visitor *msg)

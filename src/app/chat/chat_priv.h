@@ -21,6 +21,7 @@
 #include "conv.h"
 #include "limit.h"
 #include "map_u64.h"
+#include "pool.h"
 
 enum {
     TURN_ARENA_BYTES_MAX = 1024 * 1024,      /* events of one turn with room for the bot's work */
@@ -205,6 +206,7 @@ struct due {
 struct chat {
     struct chat_options options;
     struct id_gen ids;
+    struct pool conv_pool, visitor_pool;
     struct map_u64 convs;    /* conv id -> struct conv */
     struct map_u64 visitors; /* visitor id -> struct visitor */
     struct map_u64 topics;   /* conv id -> struct topic: agents that watch it */
@@ -301,7 +303,8 @@ void conv_loaded(struct chat *chat, struct conv *conv, struct chat_query *query)
 void conv_evict_idle(struct chat *chat);
 void conv_sweep_stale(struct chat *chat);
 void conv_settle(struct chat *chat, struct conv *conv);
-void conv_overlay_add(struct conv *conv, const struct turn *turn, uint64_t position);
+void conv_overlay_add(struct chat *chat, struct conv *conv, const struct turn *turn,
+                      uint64_t position);
 void conv_header(const struct conv *conv, Kefu__V1__Header *out, Kefu__V1__PageView *page);
 void conv_row(const struct conv *conv, struct arena *arena, Kefu__V1__Conversation *out);
 void conv_last_text(struct conv_head *head, struct slice text, uint32_t author);

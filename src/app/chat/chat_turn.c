@@ -562,7 +562,7 @@ static void turn_done(struct chat *chat, struct turn *turn, uint64_t position)
     struct conv *conv = turn->conv;
 
     conv->in_flight--;
-    conv_overlay_add(conv, turn, position);
+    conv_overlay_add(chat, conv, turn, position);
     chat->stats.turns++;
     if (turn->msg.visitor != NULL)
         visitor_stored(conv->visitor);

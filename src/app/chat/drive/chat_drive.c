@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "limit.h"
 #include "mem.h"
 #include "schema.h"
 #include "store_memory.h"
@@ -71,6 +72,14 @@ static enum err_code store_take(void *ctx, const struct store_turn *turns, size_
     }
     drive->appended += (unsigned)count;
     drive->appends++;
+    if (drive->options.no_store) {
+        for (size_t i = 0; i < count; i++) {
+            drive->turn_bytes += turns[i].bytes.len;
+            drive->completions[drive->completion_count++] =
+                (struct store_completion){ turns[i].ticket, ++drive->settled_upto, ERR_OK };
+        }
+        return ERR_OK;
+    }
     if (drive->complete_rc != ERR_OK || drive->failing) {
         append_failing(drive, turns, count);
         return ERR_OK;
@@ -96,6 +105,8 @@ static uint64_t settled(void *ctx)
 {
     struct drive *drive = ctx;
 
+    if (drive->options.no_store)
+        return drive->settled_upto + 1;
     return drive->options.settle_held ? drive->settled_upto : store_settled_upto(drive->store);
 }
 
@@ -149,11 +160,35 @@ static void history_keep(struct drive *drive, const Kefu__V1__History *history)
         event_keep(&drive->events[drive->event_count++], history->events[i]);
 }
 
+/* What the gateway makes of it. */
+static void ack_encode(struct drive *drive, const struct chat_reply *reply)
+{
+    Kefu__V1__ServerFrame frame = KEFU__V1__SERVER_FRAME__INIT;
+    Kefu__V1__Ack ack = KEFU__V1__ACK__INIT;
+    Google__Protobuf__Timestamp at;
+
+    schema_timestamp_set(&at, reply->created_at);
+    ack.conversation_id = reply->conv.v;
+    ack.seq = reply->seq;
+    ack.created_at = &at;
+    frame.id = (uint32_t)reply->cookie;
+    frame.body_case = KEFU__V1__SERVER_FRAME__BODY_ACK;
+    frame.ack = &ack;
+    buf_clear(&drive->out);
+    if (reply->to.format == CHAT_FORMAT_JSON)
+        schema_json_encode(&frame.base, &drive->out);
+    else
+        schema_proto_encode(&frame.base, &drive->out);
+}
+
 static void on_reply(void *ctx, const struct chat_reply *reply)
 {
     struct drive *drive = ctx;
     struct drive_reply *kept;
 
+    if (drive->options.encode && reply->kind == CHAT_REPLY_ACK)
+        ack_encode(drive, reply);
+    drive->acks += reply->kind == CHAT_REPLY_ACK;
     if (drive->options.quiet)
         return;
     kept = &drive->replies[drive->reply_count++ % DRIVE_LOG_MAX];
@@ -373,6 +408,7 @@ struct drive *drive_create(const struct drive_options *options)
                                       .bot_enabled = true,
                                       .idle_close_ms = drive->options.idle_close_ms };
     ENSURE(store_open(&store, &drive->store, NULL) == ERR_OK);
+    buf_init(&drive->out, LIMIT_FRAME_BYTES_MAX);
     bot_make(drive);
     chat_make(drive);
     return drive;
@@ -396,6 +432,7 @@ void drive_destroy(struct drive **drive)
     store_close(&(*drive)->store);
     bot_destroy(&(*drive)->bot);
     bot_scratch_destroy(&(*drive)->scratch);
+    buf_fini(&(*drive)->out);
     free(*drive);
     *drive = NULL;
 }

@@ -7,6 +7,7 @@
 #ifndef KEFU_CHAT_DRIVE_H
 #define KEFU_CHAT_DRIVE_H
 
+#include "buf.h"
 #include "chat.h"
 
 enum {
@@ -61,7 +62,8 @@ struct drive_options {
     struct chat_limits limits;
     bool settle_held; /* settled_upto stays where it is */
     bool quiet;       /* benchmarks: nothing is written down */
-    bool encode;      /* pushes are encoded in the receiver's format */
+    bool encode;      /* pushes and acknowledgements are encoded in the receiver's format */
+    bool no_store;    /* turns are taken and forgotten: what chat itself costs */
     int64_t idle_close_ms;
     const struct bot_source *bot; /* NULL: five entries about a shop */
 };
@@ -116,7 +118,8 @@ struct drive {
         uint32_t seq;
     } heads[64]; /* of the last hello */
     unsigned head_count;
-    uint64_t push_bytes;
+    uint64_t push_bytes, turn_bytes, acks;
+    struct buf out;
 };
 
 struct drive *drive_create(const struct drive_options *options);
