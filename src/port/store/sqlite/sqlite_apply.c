@@ -44,8 +44,9 @@ static enum err_code turn_quarantine(struct settle *settle, struct group *group,
 {
     const struct journal_record_head *record = item->record;
 
-    LOG_ERROR("turn_quarantined", KV_ID("conv", item->conv), KV_U64("seq", record->first_seq),
-              KV_TEXT("reason", reason));
+    if (!group->quarantined) /* what follows it in its conversation needs no line each */
+        LOG_ERROR("turn_quarantined", KV_ID("conv", item->conv), KV_U64("seq", record->first_seq),
+                  KV_TEXT("reason", reason));
     group->quarantined = true;
     settle_grow(&settle->bad_convs, &settle->bad_convs_cap, settle->bad_convs_n,
                 sizeof(*settle->bad_convs));

@@ -19,7 +19,7 @@ enum {
     SETTLE_LONG_MS = 1500,            /* and under heavy load */
     SETTLE_BACKLOG_READY = 40 * 1000, /* enough for a slice that pays */
     SLICE_SHORT_MS = 50, /* while the backlog is below SETTLE_BACKLOG_LONG, or others wait */
-    SLICE_LONG_MS = 400,
+    SLICE_LONG_MS = 1000,
     SETTLE_BACKLOG_LONG = 10 * 1000,
     SLICE_TURNS_MIN = 256,
     SLICE_TURNS_MAX = 100 * 1000,
