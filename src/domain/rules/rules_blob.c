@@ -10,8 +10,8 @@
 #include "mem.h"
 
 enum {
-    BITMAP_BITS_MIN = 10,
-    BITMAP_BITS_MAX = 20, /* 128 KiB: stays in the second-level cache */
+    FILTER_BITS_MIN = 10,
+    FILTER_BITS_MAX = 20, /* 128 KiB: stays in the second-level cache */
     CELL_BITS_MIN = 4,
     CELL_BITS_MAX = 28,
     WIDEN_MAX = 6, /* tables tried when two prefixes look the same in a narrower one */
@@ -78,16 +78,16 @@ static struct rules_cell *cells_make(const struct rules_prefixes *p, unsigned *b
     return NULL;
 }
 
-static uint64_t *bitmap_make(const struct rules_list *hashes, unsigned bits)
+static uint64_t *filter_make(const struct rules_list *hashes, unsigned bits)
 {
-    uint64_t *bitmap = mem_zalloc((1ull << bits) / 8);
+    uint64_t *words = mem_zalloc((1ull << bits) / 8);
 
     for (size_t i = 0; i < hashes->count; i++) {
-        uint64_t at = rules_cell_at(((const uint64_t *)hashes->items)[i], bits);
+        uint64_t hash = ((const uint64_t *)hashes->items)[i];
 
-        bitmap[at / 64] |= 1ull << (at % 64);
+        words[rules_filter_word(hash, bits)] |= rules_filter_mask(hash);
     }
-    return bitmap;
+    return words;
 }
 
 /* Sorts the uses by literal, behind the `from` that are placed already. */
@@ -167,15 +167,15 @@ enum err_code rules_blob_make(struct rules_build *b, void **out, size_t *bytes)
 {
     size_t use_count = b->literal_uses.count + b->hidden_uses.count;
     size_t first = b->singles.count > b->pairs.count ? b->singles.count : b->pairs.count;
-    unsigned bitmap_bits = bits_for(first * 8, BITMAP_BITS_MIN, BITMAP_BITS_MAX);
+    unsigned filter_bits = bits_for(first * 8, FILTER_BITS_MIN, FILTER_BITS_MAX);
     unsigned cell_bits = 0;
     unsigned hidden_bits = 0;
     struct rules_cell *cells = cells_make(&b->prefixes, &cell_bits);
     struct rules_cell *hidden = cells_make(&b->hidden_prefixes, &hidden_bits);
-    uint64_t *singles = bitmap_make(&b->singles, bitmap_bits);
-    uint64_t *pairs = bitmap_make(&b->pairs, bitmap_bits);
+    uint64_t *singles = filter_make(&b->singles, filter_bits);
+    uint64_t *pairs = filter_make(&b->pairs, filter_bits);
     uint32_t *uses = mem_zalloc((use_count + 1) * sizeof(*uses));
-    size_t words = (1ull << bitmap_bits) / 64;
+    size_t words = (1ull << filter_bits) / 64;
     struct layout l = {
         { cells, singles, pairs, b->literals.items, uses, b->entries.items, b->extras.items,
           b->programs.items, b->scopes.items, b->regexes.items, hidden, b->hidden.items,
@@ -214,8 +214,10 @@ static enum err_code header_check(struct slice bytes, struct err *err)
     const struct rules_header *h = (const void *)bytes.ptr;
 
     ENSURE((uintptr_t)bytes.ptr % 8 == 0);
-    if (bytes.len < sizeof(*h) || h->magic != RULES_BLOB_MAGIC)
+    if (bytes.len < sizeof(h->magic) || h->magic != RULES_BLOB_MAGIC)
         return err_set(err, ERR_INVALID, "not a file of compiled rules");
+    if (bytes.len < sizeof(*h))
+        return damaged(err, "file is cut short");
     if (h->version != RULES_BLOB_VERSION || h->form != TEXT_FORM_VERSION)
         return err_set(err, ERR_UNSUPPORTED,
                        "rules compiled by another version (%u.%u, this is %d.%d): compile again",
@@ -365,7 +367,11 @@ static bool extra_valid(const struct rules_view *v, const struct rules_extra *ex
 {
     uint32_t words = section_count(v, RULES_PROGRAMS);
     uint32_t scopes = section_count(v, RULES_SCOPES);
+    uint8_t flag; /* read as a bool, another value than 0 and 1 would be undefined */
 
+    memcpy(&flag, &extra->times.set, sizeof(flag));
+    if (flag > 1)
+        return false;
     if (extra->program > words || extra->program_len > words - extra->program ||
         extra->program_len > RULES_PROGRAM_MAX || extra->scope > scopes ||
         extra->scope_count > scopes - extra->scope)
@@ -435,16 +441,18 @@ static void view_init(struct rules_view *v, const struct rules_header *h)
         .hidden_count = h->sections[RULES_HIDDEN].count,
         .strings = section(h, RULES_STRINGS),
     };
-    v->bitmap_bits =
-        power_of_two(h->sections[RULES_PAIRS].count, BITMAP_BITS_MIN - 6, BITMAP_BITS_MAX - 6);
-    if (v->bitmap_bits != 0)
-        v->bitmap_bits += 6; /* it counts words of 64 bits */
+    v->filter_bits =
+        power_of_two(h->sections[RULES_PAIRS].count, FILTER_BITS_MIN - 6, FILTER_BITS_MAX - 6);
+    if (v->filter_bits != 0)
+        v->filter_bits += 6; /* it counts words of 64 bits */
+    for (uint32_t i = 0; i < h->sections[RULES_SINGLES].count && !v->has_singles; i++)
+        v->has_singles = v->singles[i] != 0;
 }
 
 static enum err_code view_check(struct rules_view *v, struct err *err)
 {
-    if (v->bitmap_bits == 0 || section_count(v, RULES_SINGLES) != section_count(v, RULES_PAIRS))
-        return damaged(err, "a bitmap has a wrong size");
+    if (v->filter_bits == 0 || section_count(v, RULES_SINGLES) != section_count(v, RULES_PAIRS))
+        return damaged(err, "a filter has a wrong size");
     if (!cells_valid(v->cells, v->cell_bits, section_count(v, RULES_LITERALS)) ||
         !cells_valid(v->hidden_cells, v->hidden_bits, v->hidden_count))
         return damaged(err, "a table of words is wrong");

@@ -136,7 +136,7 @@ static enum err_code literal_normalise(struct rules_build *b, struct slice raw, 
     return ERR_OK;
 }
 
-/* The path of a literal: its first token alone is looked for in the bitmap of pairs, longer
+/* The path of a literal: its first token alone is looked for in the filter of pairs, longer
  * prefixes in the table. */
 static struct rules_prefix *path_put(struct rules_build *b, const struct rules_token *tokens,
                                      size_t count)

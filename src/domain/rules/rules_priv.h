@@ -17,8 +17,8 @@ enum {
 
 enum rules_section {
     RULES_CELLS,        /* struct rules_cell, a power of two: prefixes of literals */
-    RULES_SINGLES,      /* bitmap: literals of one token */
-    RULES_PAIRS,        /* bitmap: the first two tokens of longer ones */
+    RULES_SINGLES,      /* filter: literals of one token */
+    RULES_PAIRS,        /* filter: the first two tokens of longer ones */
     RULES_LITERALS,     /* struct rules_literal */
     RULES_USES,         /* uint32_t: see rules_use() */
     RULES_ENTRIES,      /* struct rules_entry, one a rule */
@@ -136,7 +136,8 @@ struct rules_view {
     unsigned cell_bits;
     const uint64_t *singles;
     const uint64_t *pairs;
-    unsigned bitmap_bits;
+    unsigned filter_bits;
+    bool has_singles;
     const struct rules_literal *literals;
     const uint32_t *uses;
     const struct rules_entry *entries;
@@ -158,7 +159,7 @@ struct rules_set {
     struct rules_view view;
     void *owned; /* the block, when the set made it; NULL: borrowed */
     const struct rules_set *base;
-    uint64_t *gone; /* bitmap over base's rules: replaced or removed */
+    uint64_t *gone; /* bits over base's rules: replaced or removed */
 };
 
 /* ---- tokens: words, and single CJK characters and signs ---- */
@@ -208,11 +209,23 @@ static inline uint32_t rules_cell_find(const struct rules_cell *cells, unsigned 
     }
 }
 
-static inline bool rules_bit_get(const uint64_t *bits, unsigned size_bits, uint64_t hash)
+/* A filter of hashes: two bits of one 64-bit word each, so that a look costs one load and one in
+ * twenty-five strangers passes when the filter is an eighth full. */
+static inline uint64_t rules_filter_mask(uint64_t hash)
 {
-    uint64_t at = rules_cell_at(hash, size_bits);
+    return 1ull << (hash & 63) | 1ull << (hash >> 6 & 63);
+}
 
-    return (bits[at / 64] >> (at % 64) & 1) != 0;
+static inline uint64_t rules_filter_word(uint64_t hash, unsigned size_bits)
+{
+    return rules_cell_at(hash, size_bits) / 64;
+}
+
+static inline bool rules_filter_has(const uint64_t *words, unsigned size_bits, uint64_t hash)
+{
+    uint64_t mask = rules_filter_mask(hash);
+
+    return (words[rules_filter_word(hash, size_bits)] & mask) == mask;
 }
 
 /* ---- disguise ---- */

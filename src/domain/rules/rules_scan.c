@@ -4,7 +4,7 @@
  *
  * A double-array Aho-Corasick automaton over bytes was measured beside this (see the decision
  * record): it reads every byte through two dependent loads, while here a word costs one hash and
- * two looks into bitmaps that stay in the cache, and only what passes them touches the table. */
+ * two looks into filters that stay in the cache, and only what passes them touches the table. */
 #include "rules_priv.h"
 
 #include <stdlib.h>
@@ -13,12 +13,21 @@
 #include "mem.h"
 
 enum {
+    CANDIDATES_MAX = 2 * RULES_TOKENS_MAX,
     FOUND_MAX = 4096,  /* literals between two visits to the rules */
     PLACES_MAX = 4096, /* kept for conditions with distances and for masking */
     MATCHES_MAX = 256, /* of one regular expression or of numbers */
 };
 
+/* A place that passed a filter. */
+struct candidate {
+    uint64_t hash; /* of the first token, or of the first two */
+    uint32_t from;
+    uint32_t to;
+};
+
 struct found {
+    uint64_t hash;
     uint32_t literal;
     uint32_t start;
     uint32_t end;
@@ -41,6 +50,7 @@ struct rule_state {
 struct rules_scratch {
     struct rules_token tokens[RULES_TOKENS_MAX];
     struct rules_unit units[RULES_TOKENS_MAX];
+    struct candidate candidates[CANDIDATES_MAX];
     struct found found[FOUND_MAX];
     size_t found_count;
     struct place places[PLACES_MAX];
@@ -150,14 +160,22 @@ static void uses_seen(const struct scan *scan, uint32_t use, uint32_t count, uin
     }
 }
 
+/* The table keeps half of a hash; all of it is looked at here. */
+static bool found_is_right(const struct scan *scan, const struct found *found)
+{
+    return scan->view->literals[found->literal].hash == found->hash;
+}
+
 static void found_tell(const struct scan *scan)
 {
     struct rules_scratch *s = scan->scratch;
 
     for (size_t i = 0; i < s->found_count; i++) {
-        const struct rules_literal *literal = &scan->view->literals[s->found[i].literal];
+        const struct found *found = &s->found[i];
+        const struct rules_literal *literal = &scan->view->literals[found->literal];
 
-        uses_seen(scan, literal->use, literal->use_count, s->found[i].start, s->found[i].end);
+        if (found_is_right(scan, found))
+            uses_seen(scan, literal->use, literal->use_count, found->start, found->end);
     }
     s->found_count = 0;
 }
@@ -165,32 +183,59 @@ static void found_tell(const struct scan *scan)
 /* ---- literals ---- */
 typedef void (*full_fn)(const struct scan *scan);
 
-static inline void found_add(const struct scan *scan, uint32_t value, uint64_t hash, size_t from,
-                             size_t to, full_fn full)
-{
-    struct rules_scratch *s = scan->scratch;
-    uint32_t literal = (value & ~RULES_MORE) - 1;
-
-    if ((value & ~RULES_MORE) == 0 || scan->view->literals[literal].hash != hash)
-        return;
-    if (s->found_count == FOUND_MAX)
-        full(scan);
-    s->found[s->found_count++] =
-        (struct found){ literal, s->tokens[from].start, s->tokens[to].end };
-}
-
-/* From the first two tokens on, whose hash passed the bitmap. */
-static void walk(const struct scan *scan, size_t from, uint64_t hash, full_fn full)
+/* Every place that may begin a literal. The tables are larger than the caches, so the loads of all
+ * places are begun here and looked at afterwards. */
+static size_t candidates_find(const struct scan *scan)
 {
     const struct rules_view *v = scan->view;
+    const struct rules_token *tokens = scan->scratch->tokens;
+    struct candidate *out = scan->scratch->candidates;
+    size_t count = 0;
 
-    for (size_t at = from + 1;; at++) {
+    for (size_t i = 0; i < scan->token_count; i++) {
+        uint64_t one = rules_step(rules_seed, tokens[i].hash);
+        uint64_t two;
+
+        if (v->has_singles && rules_filter_has(v->singles, v->filter_bits, one)) {
+            out[count++] = (struct candidate){ one, (uint32_t)i, (uint32_t)i };
+            __builtin_prefetch(&v->cells[rules_cell_at(one, v->cell_bits)]);
+        }
+        if (i + 1 == scan->token_count)
+            break;
+        two = rules_step(one, rules_token_next(&tokens[i + 1]));
+        if (rules_filter_has(v->pairs, v->filter_bits, two)) {
+            out[count++] = (struct candidate){ two, (uint32_t)i, (uint32_t)i + 1 };
+            __builtin_prefetch(&v->cells[rules_cell_at(two, v->cell_bits)]);
+        }
+    }
+    return count;
+}
+
+static void found_add(const struct scan *scan, uint32_t literal, uint64_t hash, size_t from,
+                      size_t to, full_fn full)
+{
+    struct rules_scratch *s = scan->scratch;
+
+    if (s->found_count == FOUND_MAX)
+        full(scan);
+    __builtin_prefetch(&scan->view->literals[literal]);
+    s->found[s->found_count++] =
+        (struct found){ hash, literal, s->tokens[from].start, s->tokens[to].end };
+}
+
+/* The literals that begin there, one token longer each time. */
+static void walk(const struct scan *scan, const struct candidate *c, full_fn full)
+{
+    const struct rules_view *v = scan->view;
+    uint64_t hash = c->hash;
+    bool single = c->from == c->to;
+
+    for (size_t at = c->to;; at++) {
         uint32_t value = rules_cell_find(v->cells, v->cell_bits, hash);
 
-        if (value == 0)
-            return;
-        found_add(scan, value, hash, from, at, full);
-        if ((value & RULES_MORE) == 0 || at + 1 == scan->token_count)
+        if ((value & ~RULES_MORE) != 0)
+            found_add(scan, (value & ~RULES_MORE) - 1, hash, c->from, at, full);
+        if ((value & RULES_MORE) == 0 || single || at + 1 == scan->token_count)
             return;
         hash = rules_step(hash, rules_token_next(&scan->scratch->tokens[at + 1]));
     }
@@ -198,22 +243,11 @@ static void walk(const struct scan *scan, size_t from, uint64_t hash, full_fn fu
 
 static void match(const struct scan *scan, full_fn full)
 {
-    const struct rules_view *v = scan->view;
-    const struct rules_token *tokens = scan->scratch->tokens;
-    unsigned bits = v->bitmap_bits;
+    size_t count = candidates_find(scan);
 
-    for (size_t i = 0; i < scan->token_count; i++) {
-        uint64_t one = rules_step(rules_seed, tokens[i].hash);
-
-        if (rules_bit_get(v->singles, bits, one))
-            found_add(scan, rules_cell_find(v->cells, v->cell_bits, one), one, i, i, full);
-        if (i + 1 < scan->token_count) {
-            uint64_t two = rules_step(one, rules_token_next(&tokens[i + 1]));
-
-            if (rules_bit_get(v->pairs, bits, two))
-                walk(scan, i, two, full);
-        }
-    }
+    for (size_t i = 0; i < count; i++)
+        walk(scan, &scan->scratch->candidates[i], full);
+    full(scan);
 }
 
 /* ---- words in disguise ---- */
@@ -627,7 +661,6 @@ static void scan_view(struct scan *scan, size_t units, struct best *best)
     size_t touched = scan->scratch->touched_count;
 
     match(scan, found_tell);
-    found_tell(scan);
     if (scan->view->hidden_count > 0)
         match_hidden(scan, units);
     scan->scratch->places_sorted = false;
@@ -692,8 +725,11 @@ size_t rules_spans(const struct rules_scratch *scratch, struct rules_span spans[
 
 static void found_count_only(const struct scan *scan)
 {
-    scan->scratch->touched_count += scan->scratch->found_count;
-    scan->scratch->found_count = 0;
+    struct rules_scratch *s = scan->scratch;
+
+    for (size_t i = 0; i < s->found_count; i++)
+        s->touched_count += found_is_right(scan, &s->found[i]) ? 1 : 0;
+    s->found_count = 0;
 }
 
 size_t rules_match_count(const struct rules_set *set, struct rules_scratch *scratch,
@@ -707,7 +743,6 @@ size_t rules_match_count(const struct rules_set *set, struct rules_scratch *scra
     scratch->touched_count = 0;
     scan.token_count = rules_tokens(scan.text, scratch->tokens, RULES_TOKENS_MAX);
     match(&scan, found_count_only);
-    found_count_only(&scan);
     return scratch->touched_count;
 }
 
