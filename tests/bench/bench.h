@@ -94,6 +94,7 @@ int bench_chat_main(const struct bench_args *args);
 int bench_codec_main(const struct bench_args *args);
 int bench_http_main(const struct bench_args *args);
 int bench_fanout_main(const struct bench_args *args);
+int bench_rules_main(const struct bench_args *args);
 int bench_vector_main(const struct bench_args *args);
 
 #endif

@@ -18,6 +18,7 @@ static const struct {
     { "codec", bench_codec_main, "one chat message: protobuf, JSON, JSON libraries" },
     { "http", bench_http_main, "a small JSON GET beside nginx" },
     { "fanout", bench_fanout_main, "one conversation, many watching sessions" },
+    { "rules", bench_rules_main, "N literal patterns in messages beside Hyperscan" },
     { "vector", bench_vector_main, "the k nearest of N rows beside numpy" },
 };
 

@@ -9,6 +9,8 @@ static const struct command commands[] = {
     { "admin", command_admin,
       "create|reset --email E [--name N] [--role R] [--password-stdin] [--data DIR]: a way in" },
     { "config", command_config, "[OPTIONS] [--json]: every setting, its value and its source" },
+    { "rules", command_rules,
+      "compile --rules FILE --out FILE | scan --rules FILE [--json]: texts on standard input" },
     { "version", command_version, "[--json]" },
 };
 
