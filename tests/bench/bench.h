@@ -96,5 +96,6 @@ int bench_http_main(const struct bench_args *args);
 int bench_fanout_main(const struct bench_args *args);
 int bench_rules_main(const struct bench_args *args);
 int bench_vector_main(const struct bench_args *args);
+int bench_route_main(const struct bench_args *args);
 
 #endif

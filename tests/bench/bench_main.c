@@ -20,6 +20,8 @@ static const struct {
     { "fanout", bench_fanout_main, "one conversation, many watching sessions" },
     { "rules", bench_rules_main, "N literal patterns in messages beside Hyperscan" },
     { "vector", bench_vector_main, "the k nearest of N rows beside numpy" },
+    { "route", bench_route_main,
+      "--agents N [--queues N] [--preset P]: decisions beside a plain scan" },
 };
 
 static int usage(void)

@@ -441,7 +441,7 @@ enum route_answer route_event(struct route_router *router, const struct route_ev
     router->now = event->now_ms;
     answer = dispatch(router, event);
     router->stats.events++;
-#ifndef NDEBUG
+#ifdef ROUTE_CHECKED
     route_check(router);
 #endif
     return answer;
