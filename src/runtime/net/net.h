@@ -45,7 +45,8 @@ struct net_ops {
     /* No more bytes will come. Called at most once for each kind; the stream stays the owner's,
      * who has to net_close or net_abort it (here or later). */
     void (*on_end)(void *owner, enum net_end end);
-    /* What a full socket had left queued has gone out. May be NULL. */
+    /* What a full socket had left queued has gone out; also once for a stream of net_connect, when
+     * it is connected and all that was written meanwhile is sent. May be NULL. */
     void (*on_drained)(void *owner);
 };
 

@@ -39,6 +39,7 @@ struct net_stream {
     bool dirty : 1;
     bool paused : 1;
     bool blocked : 1; /* the socket took less than it was given */
+    bool behind : 1;  /* on_drained is owed: blocked, or not connected, or shaking hands */
     bool read_ended : 1;
     bool failed : 1;
     bool secure : 1; /* speaks TLS */

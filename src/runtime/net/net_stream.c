@@ -239,7 +239,7 @@ static enum net_sent stream_send(struct net_stream *s)
 
 static void stream_flush(struct net_stream *s)
 {
-    bool was_blocked = s->blocked;
+    bool was_behind = s->behind;
     enum net_sent sent = stream_send(s);
 
     if (sent == NET_SENT_FAILED) {
@@ -247,12 +247,13 @@ static void stream_flush(struct net_stream *s)
         return;
     }
     s->blocked = sent == NET_SENT_PART;
+    s->behind = sent != NET_SENT_ALL;
     watch_update(s);
     if (sent != NET_SENT_ALL)
         return;
     if (s->state == NET_FLUSHING)
         flushed_shut(s);
-    else if (was_blocked && s->state == NET_OPEN && s->ops->on_drained != NULL)
+    else if (was_behind && s->state == NET_OPEN && s->ops->on_drained != NULL)
         s->ops->on_drained(net_owner(s));
 }
 
@@ -414,7 +415,10 @@ enum err_code net_connect(struct loop *loop, const char *address, uint16_t port,
         close(fd);
         return err_set(err, ERR_IO, "connect: %s", strerror(code));
     }
-    return net_adopt(loop, fd, ops, owner, out, err);
+    if (net_adopt(loop, fd, ops, owner, out, err) != ERR_OK)
+        return ERR_IO;
+    (*out)->behind = true;
+    return ERR_OK;
 }
 
 static size_t cap_for(size_t need)
