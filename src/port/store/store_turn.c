@@ -348,6 +348,17 @@ static enum err_code turn_field(const struct wire_field *f, struct turn_view *ou
     return ok ? ERR_OK : err_set(err, ERR_CORRUPT, "turn field %u does not parse", f->number);
 }
 
+uint32_t turn_format(struct slice bytes)
+{
+    struct wire_field f;
+
+    while (field_next(&bytes, &f) > 0) {
+        if (f.number == 1 && f.type == WIRE_VARINT)
+            return (uint32_t)f.value;
+    }
+    return 0;
+}
+
 enum err_code turn_view_parse(struct slice bytes, struct turn_view *out, struct err *err)
 {
     struct wire_field f;

@@ -85,6 +85,8 @@ struct turn_view {
     struct turn_mark marks[TURN_MARKS_MAX];
 };
 
+/* The format that a Turn says it has, 0 when it says none; the rest is not looked at. */
+uint32_t turn_format(struct slice bytes);
 /* ERR_CORRUPT: not such a message; ERR_UNSUPPORTED: of a newer format. */
 MUST_USE enum err_code turn_view_parse(struct slice bytes, struct turn_view *out, struct err *err);
 /* An Event or a Header by itself, as stored. */

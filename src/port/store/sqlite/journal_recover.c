@@ -6,6 +6,7 @@
 #include "journal.h"
 
 #include "mem.h"
+#include "store_turn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,6 +65,10 @@ static enum err_code batch_count(struct scan *scan, size_t offset, size_t sound,
             return err_set(err, ERR_UNSUPPORTED,
                            "the journal holds records of format %u, this program reads up to %d",
                            record->format, JOURNAL_FORMAT);
+        if (turn_format(journal_record_turn(record)) > TURN_FORMAT)
+            return err_set(err, ERR_UNSUPPORTED,
+                           "the journal holds turns of format %u, this program reads up to %d",
+                           turn_format(journal_record_turn(record)), TURN_FORMAT);
         scan->r->turns++;
         at += journal_round(record->length, JOURNAL_ALIGN);
     }
