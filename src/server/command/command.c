@@ -8,6 +8,8 @@ static const struct command commands[] = {
     { "serve", command_serve, "[--demo] [--data DIR] [--port N] [OPTIONS]: runs the server (-h)" },
     { "admin", command_admin,
       "create|reset --email E [--name N] [--role R] [--password-stdin] [--data DIR]: a way in" },
+    { "nlu", command_nlu,
+      "train|eval|predict|convert|inbox ...: intents from examples (each part says its options)" },
     { "config", command_config, "[OPTIONS] [--json]: every setting, its value and its source" },
     { "rules", command_rules,
       "compile --rules FILE --out FILE | scan --rules FILE [--json]: texts on standard input" },

@@ -42,6 +42,7 @@ int command_fault(const struct err *err);
 
 int command_serve(struct command_args *args);
 int command_admin(struct command_args *args);
+int command_nlu(struct command_args *args);
 int command_config(struct command_args *args);
 int command_rules(struct command_args *args);
 int command_version(struct command_args *args);
