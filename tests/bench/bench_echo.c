@@ -362,7 +362,9 @@ int bench_echo_main(const struct bench_args *args)
     bench_report_number(&report, "cpuUsPerMessage", echo.cpu_us_per_message);
     bench_report_number(&report, "bareCpuUsPerMessage", echo.bare_cpu_us_per_message);
     bench_report_number(&report, "ratioToBare",
-                        echo.cpu_us_per_message / echo.bare_cpu_us_per_message);
+                        echo.bare_cpu_us_per_message > 0
+                            ? echo.cpu_us_per_message / echo.bare_cpu_us_per_message
+                            : 0); /* so few messages that the kernel counted no time */
     bench_report_end(&report);
     return 0;
 }
