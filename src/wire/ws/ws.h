@@ -69,7 +69,8 @@ void ws_conn_owner_set(struct ws_conn *conn, const struct ws_ops *ops, void *own
 
 /* No callback comes after these; all three take the pointer away. close: what is queued goes out,
  * then the close frame (reason is cut to WS_REASON_MAX bytes; code must be valid, or WS_CODE_NONE
- * for an empty frame), then the peer has WS_CLOSE_MS_MAX to answer. abort: now. */
+ * for an empty frame), then the peer has WS_CLOSE_MS_MAX to answer (a queue that is full beyond
+ * measure makes it an abort). abort: now. */
 void ws_conn_close(struct ws_conn **conn, unsigned code, const char *reason);
 void ws_conn_abort(struct ws_conn **conn);
 /* Takes the connection off its loop, to be attached to another shard's: descriptor, bytes that were
@@ -88,6 +89,8 @@ void ws_moving_drop(struct ws_moving **moving); /* any thread; closes the socket
 struct ws_client_options {
     const char *address; /* numeric, or a path when port is 0 */
     uint16_t port;
+    const struct net_tls_context *tls; /* NULL: plain; else tls_host is verified */
+    const char *tls_host;
     struct ws_request request; /* borrowed until return */
     struct ws_options options;
     uint32_t connect_ms_max; /* 0: WS_CONNECT_MS_MAX */

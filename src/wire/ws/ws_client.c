@@ -102,15 +102,27 @@ static bool request_send(struct ws_client *client, const struct ws_request *requ
     return sent;
 }
 
+/* The stream of a new client. */
+static enum err_code stream_open(struct ws_client *client, struct loop *loop,
+                                 const struct ws_client_options *options, struct err *err)
+{
+    enum err_code rc = net_connect(loop, options->address, options->port, &client_net_ops, client,
+                                   &client->stream, err);
+
+    if (rc == ERR_OK && options->tls != NULL)
+        rc = net_tls_connect(client->stream, options->tls, options->tls_host, err);
+    return rc;
+}
+
 enum err_code ws_client_start(struct loop *loop, const struct ws_client_options *options,
                               struct ws_client **out, struct err *err)
 {
     struct ws_client *client = mem_zalloc(sizeof(*client));
     uint32_t ms_max = options->connect_ms_max != 0 ? options->connect_ms_max : WS_CONNECT_MS_MAX;
-    enum err_code rc = net_connect(loop, options->address, options->port, &client_net_ops, client,
-                                   &client->stream, err);
+    enum err_code rc = stream_open(client, loop, options, err);
 
     if (rc != ERR_OK) {
+        net_abort(&client->stream);
         free(client);
         return rc;
     }

@@ -13,8 +13,9 @@
 enum {
     PART_CAP_MIN = 256,
     CONTROL_FRAME_MAX = WS_HEAD_MAX + WS_CONTROL_MAX,
-    /* Above the owner's bound, so that a full queue still takes a pong and a close frame. */
-    CONTROL_ROOM = 2 * CONTROL_FRAME_MAX,
+    /* Above the owner's bound, so that a full queue still takes a pong and a close frame, and
+     * what TLS adds to a queue that it has begun to seal. */
+    CONTROL_ROOM = 2 * CONTROL_FRAME_MAX + 1024,
 };
 
 enum conn_state { CONN_OPEN, CONN_CLOSING, CONN_GONE };
@@ -186,10 +187,11 @@ bool ws_conn_ping(struct ws_conn *conn, struct slice payload)
 static void pong_write(struct ws_conn *conn, struct slice payload)
 {
     if (net_pending(conn->stream) <= conn->pending_max)
-        ENSURE(frame_write(conn, WS_PONG, payload));
+        (void)frame_write(conn, WS_PONG, payload);
 }
 
-static void close_write(struct ws_conn *conn, unsigned code, struct slice reason)
+/* False: there is no room even for that. */
+static bool close_write(struct ws_conn *conn, unsigned code, struct slice reason)
 {
     char payload[WS_CONTROL_MAX];
 
@@ -198,8 +200,8 @@ static void close_write(struct ws_conn *conn, unsigned code, struct slice reason
     payload[1] = (char)code;
     if (reason.len > 0)
         memcpy(payload + 2, reason.ptr, reason.len);
-    ENSURE(frame_write(conn, WS_CLOSE,
-                       slice_make(payload, code != WS_CODE_NONE ? 2 + reason.len : 0)));
+    return frame_write(conn, WS_CLOSE,
+                       slice_make(payload, code != WS_CODE_NONE ? 2 + reason.len : 0));
 }
 
 /* ---- ends ---- */
@@ -216,8 +218,10 @@ static void conn_closed(struct ws_conn *conn, unsigned code, struct slice reason
 /* Answers a close frame, or a fault of the peer: our last word. */
 static void conn_finish(struct ws_conn *conn, unsigned code, struct slice reason, bool reason_sent)
 {
-    close_write(conn, code, reason_sent ? reason : SLICE_EMPTY);
-    net_close(&conn->stream);
+    if (close_write(conn, code, reason_sent ? reason : SLICE_EMPTY))
+        net_close(&conn->stream);
+    else
+        net_abort(&conn->stream);
     conn_closed(conn, code, reason);
 }
 
@@ -316,8 +320,11 @@ void ws_conn_close(struct ws_conn **conn_ptr, unsigned code, const char *reason)
         return;
     ENSURE(conn->state == CONN_OPEN);
     ENSURE(ws_code_valid(code) || code == WS_CODE_NONE);
+    if (!close_write(conn, code, slice_of(reason))) {
+        ws_conn_abort(conn_ptr);
+        return;
+    }
     *conn_ptr = NULL;
-    close_write(conn, code, slice_of(reason));
     free(conn->part);
     conn->part = NULL;
     closing_begin(conn);

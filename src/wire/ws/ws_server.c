@@ -6,9 +6,10 @@
 
 enum { ANSWER_MAX = 512 }; /* the 101 with the longest subprotocol we would name */
 
-/* Answers to pipelined requests may still be queued; a client that has not read them while it asks
- * for another protocol is none of ours. */
-static bool answer_write(struct net_stream *stream, const struct ws_handshake *handshake)
+/* Something may be queued already: TLS's own words, or answers to pipelined requests. A client that
+ * does not read those while it asks for another protocol is none of ours. */
+static bool answer_write(struct net_stream *stream, const struct ws_handshake *handshake,
+                         uint32_t pending_max)
 {
     struct buf answer;
     bool written;
@@ -16,7 +17,7 @@ static bool answer_write(struct net_stream *stream, const struct ws_handshake *h
     buf_init(&answer, ANSWER_MAX);
     ws_handshake_write(handshake, &answer);
     ENSURE(buf_ok(&answer));
-    written = net_pending(stream) == 0 && net_write(stream, buf_slice(&answer));
+    written = net_write(stream, buf_slice(&answer)) && net_pending(stream) <= pending_max;
     buf_fini(&answer);
     return written;
 }
@@ -25,11 +26,12 @@ struct ws_conn *ws_accept(struct http_server *server, struct http_ref ref,
                           const struct ws_handshake *handshake, const struct ws_options *options,
                           const struct ws_ops *ops, void *owner)
 {
+    uint32_t pending_max = options->pending_max != 0 ? options->pending_max : WS_PENDING_MAX;
     struct http_taken taken;
 
     if (!http_upgrade(server, ref, &taken))
         return NULL;
-    if (!answer_write(taken.stream, handshake)) {
+    if (!answer_write(taken.stream, handshake, pending_max)) {
         net_abort(&taken.stream);
         return NULL;
     }
