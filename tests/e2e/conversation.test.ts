@@ -118,7 +118,7 @@ for (const locale of ["zh-CN", "en"] as Locale[]) {
         locale,
       );
       await agent.button("转接", "Transfer").click();
-      await desk.getByRole("dialog").getByText("客服小美").click();
+      await desk.getByRole("dialog").getByText("小美").click();
       await desk
         .getByRole("dialog")
         .getByRole("button", { name: pick("转接", "Transfer") })
@@ -135,8 +135,8 @@ for (const locale of ["zh-CN", "en"] as Locale[]) {
       await shop.panel
         .getByRole("button", { name: pick("提交评价", "Send rating") })
         .click();
-      await shop.sees(pick("您的评分：5 / 5", "You rated this chat 5 of 5"));
-      await colleague.sees(pick("访客评分 5 / 5", "The visitor rated 5 of 5"));
+      await shop.sees(pick("您的评分：5 / 5", "You rated this chat 5 out of 5"));
+      await colleague.sees(pick("访客评分 5 / 5", "The visitor rated this chat 5 out of 5"));
       assert.deepEqual(
         faults.seen.filter(
           (fault) => !/ERR_CONNECTION_REFUSED|WebSocket connection/.test(fault),

@@ -4,12 +4,12 @@ import { defineStrings } from "../../lib/locale";
 export const strings = defineStrings({
   en: {
     title: "Sign in",
-    lead: "The desk of your customer service.",
+    lead: "Your customer service desk.",
     email: "E-mail",
     password: "Password",
     submit: "Sign in",
     busy: "Signing in…",
-    wrong: "E-mail or password is not right.",
+    wrong: "The e-mail or password is wrong.",
     language: "Language",
   },
   zh: {

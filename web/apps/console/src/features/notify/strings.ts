@@ -6,7 +6,7 @@ export const strings = defineStrings({
     waiting: (name: string) => `${name} is waiting`,
     message: (name: string) => `New message from ${name}`,
     sound: "Sound",
-    desktop: "Desktop notices",
+    desktop: "Desktop notifications",
     blocked: "The browser keeps sounds off until you click.",
     unlock: "Turn sound on",
     visitor: "A visitor",

@@ -53,7 +53,7 @@ export const strings = defineStrings({
     transferNote: "Note for the colleague",
     toQueue: "Back to the queue",
     toQueueHint: "Whoever is free next",
-    noAgents: "No other colleague is here.",
+    noAgents: "No other colleague is online.",
     events: {
       handoff: "The visitor asked for a person",
       assigned: (name: string) => `${name} took the conversation`,
@@ -63,7 +63,7 @@ export const strings = defineStrings({
       closedIdle: "Closed after a long silence",
       closedVisitor: "The visitor ended the conversation",
       reopened: "The conversation was reopened",
-      rated: (stars: number) => `The visitor rated ${stars} of 5`,
+      rated: (stars: number) => `The visitor rated this chat ${stars} out of 5`,
       to_bot: "Handed back to the bot",
       form: "The visitor filled in a form",
       identified: "The visitor signed in",

@@ -17,7 +17,7 @@ export const strings = defineStrings({
     attributes: "Attributes",
     earlier: "Earlier conversations",
     noEarlier: "This is the first conversation.",
-    rated: (stars: number) => `Rated ${stars} of 5`,
+    rated: (stars: number) => `Rated ${stars} out of 5`,
     close: "Close panel",
   },
   zh: {
