@@ -14,7 +14,7 @@ static const char *const texts[BOT_TEXT_COUNT][BOT_LANGUAGES] = {
     [BOT_TEXT_HANDOFF] = { "好的，正在为您转接人工客服，前面的对话会一并交给客服，您不用再说一遍。",
                            "Sure, I'm connecting you to a person. They will see our conversation, "
                            "so you don't have to repeat anything." },
-    [BOT_TEXT_QUEUED] = { "您前面还有人在等待，当前排在第 %u 位，请稍候。",
+    [BOT_TEXT_QUEUED] = { "正在排队等待人工客服，您当前排在第 %u 位，请稍候。",
                           "You are number %u in the queue. Thank you for waiting." },
     [BOT_TEXT_NO_AGENT] = { "现在没有客服在线。您可以留言并留下联系方式，我们上班后会尽快回复您。",
                             "Nobody is online right now. Leave your message and how to reach you, "
@@ -37,7 +37,8 @@ static const char *const texts[BOT_TEXT_COUNT][BOT_LANGUAGES] = {
                             "Sorry, I don't have an answer to that. You can put it another way, or "
                             "I can get a person to help you." },
     [BOT_TEXT_OFFER] = { "看来我没能理解您的问题。要不要请人工客服来帮您？",
-                         "I don't seem to get it. Would you like a person to help you?" },
+                         "I'm having trouble understanding. Would you like a person to "
+                         "help you?" },
     [BOT_TEXT_PERSON_LABEL] = { "转人工", "Talk to a person" },
     [BOT_TEXT_PERSON_REQUEST] = { "转人工", "talk to a person" },
 };
