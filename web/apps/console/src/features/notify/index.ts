@@ -3,6 +3,7 @@
 
 import { defineStore } from "pinia";
 import { ref, watch } from "vue";
+import { visitorLabel } from "../../lib/common";
 import { locale } from "../../lib/locale";
 import type { Conversation } from "../../lib/types";
 import { noticeFor } from "./decide";
@@ -42,7 +43,7 @@ export const useNotify = defineStore("notify", () => {
   function show(kind: "chat" | "message", row: Conversation, open: (id: string) => void): void {
     if (!desktop.value || document.hasFocus()) return;
     const t = strings[locale.value];
-    const name = row.visitorName || t.visitor;
+    const name = visitorLabel(row.visitorName, row.visitorId, t.visitor);
     // The visitor's words stay out of the system's notification centre.
     const body = kind === "chat" ? t.waiting(name) : t.message(name);
     const notice = new Notification("Kefu", { body, tag: row.id });
