@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* idle: visitor sessions that opened a conversation and fell silent. Bytes per session are the
- * slope between two counts, so that what the process costs at all does not blur it. */
+/* idle: visitor sessions that opened a conversation and fell silent, until the server keeps nothing
+ * of their conversations in memory. Bytes per session are the slope between two counts, so that
+ * what the process costs at all does not blur it. One process may open 20,000 files on the smaller
+ * machines, so more sessions need more servers, each with a client process of its own. */
 #include "bench_server.h"
 #include "bench_ws.h"
 #include "mem.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-enum { IDLE_SERVERS_MAX = 4, IDLE_RAMP = 256, IDLE_WATCH_SECONDS = 5 };
+enum {
+    IDLE_SERVERS_MAX = 4,
+    IDLE_RAMP = 256,
+    IDLE_WATCH_SECONDS = 5,
+    IDLE_QUIET_SECONDS_MAX = 120, /* the server lets go of silent conversations after 30 s */
+};
 
 struct idle_load {
     struct bench_ws_pool *pool;
@@ -73,15 +83,30 @@ static void open_until(struct idle_load *load, unsigned count, uint16_t port, un
         if (bench_now_us() > end)
             bench_fail("only %u of %u sessions opened", load->opened, count);
     }
-    for (int64_t quiet = bench_now_us() + 2000000; bench_now_us() < quiet;)
-        bench_ws_poll(load->pool, 10000); /* the last settling and its memory are done after this */
+}
+
+/* Until nothing of a conversation is in memory and everything is settled and indexed. */
+static void silence_wait(struct idle_load *load, uint16_t port)
+{
+    int64_t end = bench_now_us() + IDLE_QUIET_SECONDS_MAX * 1000000LL;
+
+    while (bench_metric(port, "chat_live_conversations") > 0 ||
+           bench_metric(port, "store_settle_backlog") > 0 ||
+           bench_metric(port, "store_search_backlog") > 0) {
+        for (int64_t until = bench_now_us() + 500000; bench_now_us() < until;)
+            bench_ws_poll(load->pool, 10000);
+        if (bench_now_us() > end)
+            bench_fail("%.0f conversations are still in memory after %d s",
+                       bench_metric(port, "chat_live_conversations"), IDLE_QUIET_SECONDS_MAX);
+    }
 }
 
 struct idle_result {
     double user_bytes, kernel_bytes, base_bytes, cpu_percent, total_bytes;
 };
 
-static void idle_one(unsigned sessions, struct idle_result *out)
+static void idle_one(unsigned sessions, struct idle_result *out,
+                     void (*held)(const struct idle_result *result, void *ctx), void *held_ctx)
 {
     struct bench_server server = { 0 };
     struct idle_load load = { .wanted = sessions };
@@ -98,9 +123,11 @@ static void idle_one(unsigned sessions, struct idle_result *out)
     load.pool = bench_ws_pool_create(&idle_ops, sessions);
     out->base_bytes = bench_process_private_bytes(server.process.pid);
     open_until(&load, first, server.process.port, &made);
+    silence_wait(&load, server.process.port);
     user[0] = bench_process_private_bytes(server.process.pid);
     kernel[0] = bench_kernel_socket_bytes();
     open_until(&load, sessions, server.process.port, &made);
+    silence_wait(&load, server.process.port);
     user[1] = bench_process_private_bytes(server.process.pid);
     kernel[1] = bench_kernel_socket_bytes();
     out->user_bytes = (user[1] - user[0]) / (sessions - first > 0 ? sessions - first : 1);
@@ -112,21 +139,95 @@ static void idle_one(unsigned sessions, struct idle_result *out)
         bench_ws_poll(load.pool, 10000);
     out->cpu_percent =
         (bench_process_cpu_us(server.process.pid) - cpu) * 100 / (double)(bench_now_us() - from);
+    if (held != NULL)
+        held(out, held_ctx);
     bench_ws_pool_destroy(&load.pool);
     bench_server_stop(&server, false);
     load_of = NULL;
 }
 
+/* ---- several servers ------------------------------------------------------------------------- */
+
+struct idle_child {
+    pid_t pid;
+    int result_fd; /* from it: what it measured, while it holds its sessions */
+    int go_fd;     /* to it: closed when it may let go */
+};
+
+static void child_held(const struct idle_result *result, void *ctx)
+{
+    const struct idle_child *child = ctx;
+    char byte;
+
+    if (write(child->result_fd, result, sizeof(*result)) != (ssize_t)sizeof(*result))
+        bench_fail("pipe: %s", strerror(errno));
+    while (read(child->go_fd, &byte, 1) > 0)
+        continue;
+}
+
+static void child_start(struct idle_child *child, unsigned sessions)
+{
+    struct idle_result result;
+    int results[2];
+    int go[2];
+
+    if (pipe(results) != 0 || pipe(go) != 0)
+        bench_fail("pipe: %s", strerror(errno));
+    child->pid = fork();
+    if (child->pid == 0) {
+        *child = (struct idle_child){ .result_fd = results[1], .go_fd = go[0] };
+        close(results[0]);
+        close(go[1]);
+        idle_one(sessions, &result, child_held, child);
+        exit(0);
+    }
+    close(results[1]);
+    close(go[0]);
+    child->result_fd = results[0];
+    child->go_fd = go[1];
+}
+
+static void idle_many(unsigned servers, unsigned sessions, struct idle_result *sum)
+{
+    struct idle_child children[IDLE_SERVERS_MAX];
+
+    /* One after the other: each start is quick, and a child must not inherit a later one's pipes.
+     */
+    for (unsigned i = 0; i < servers; i++)
+        child_start(&children[i], sessions);
+    for (unsigned i = 0; i < servers; i++) {
+        struct idle_result one;
+
+        if (read(children[i].result_fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
+            bench_fail("server %u did not hold its sessions", i + 1);
+        sum->user_bytes += one.user_bytes / servers;
+        sum->kernel_bytes += one.kernel_bytes / servers;
+        sum->base_bytes += one.base_bytes / servers;
+        sum->cpu_percent += one.cpu_percent;
+        sum->total_bytes += one.total_bytes;
+    }
+    /* A later child has inherited the earlier ones' pipes: the last one is let go first. */
+    for (unsigned i = servers; i-- > 0;) {
+        close(children[i].go_fd);
+        waitpid(children[i].pid, NULL, 0);
+    }
+}
+
 int bench_idle_main(const struct bench_args *args)
 {
-    unsigned sessions =
-        (unsigned)bench_arg_long(args, "sessions", 18000, 8, BENCH_FILES_PER_PROCESS - 500);
-    struct idle_result result;
+    unsigned servers = (unsigned)bench_arg_long(args, "servers", 1, 1, IDLE_SERVERS_MAX);
+    unsigned sessions = (unsigned)bench_arg_long(args, "sessions", servers == 1 ? 18000 : 17000, 8,
+                                                 BENCH_FILES_PER_PROCESS - 500);
+    struct idle_result result = { 0 };
     struct bench_report report;
 
-    idle_one(sessions, &result);
+    if (servers == 1)
+        idle_one(sessions, &result, NULL, NULL);
+    else
+        idle_many(servers, sessions, &result);
     bench_report_begin(&report, args, "idle: sessions with an open conversation, then silence");
-    bench_report_number(&report, "sessions", sessions);
+    bench_report_number(&report, "servers", servers);
+    bench_report_number(&report, "sessions", sessions * servers);
     bench_report_number(&report, "userBytesPerSession", result.user_bytes);
     bench_report_number(&report, "kernelBytesPerSession", result.kernel_bytes);
     bench_report_number(&report, "baseBytes", result.base_bytes);
