@@ -8,6 +8,7 @@
 #include "loop.h"
 #include "net.h"
 #include "net_tls.h"
+#include "pool.h"
 
 enum {
     NET_OUT_SPARE_MAX = 128,     /* 128 KiB per shard: one burst's worth of write buffers */
@@ -31,9 +32,10 @@ struct net_stream {
     struct net_out *out; /* only while something is queued */
     struct net_stream *dirty_next;
     struct net_stream *linger_next;
-    uint32_t linger_due_s; /* of the loop's clock */
-    uint32_t pending_max;
-    int fd;
+    union {
+        uint32_t pending_max;  /* while it is open */
+        uint32_t linger_due_s; /* then: when it is cut off, of the loop's clock */
+    };
     uint8_t state;  /* enum net_state */
     uint8_t events; /* what the poll handle watches now */
     bool dirty : 1;
@@ -45,11 +47,13 @@ struct net_stream {
     bool secure : 1; /* speaks TLS */
 };
 /* 50,000 idle visitors have one each (DESIGN section 4: 750 bytes for everything). */
-_Static_assert(sizeof(struct net_stream) <= 216, "an idle stream costs more than its share");
+_Static_assert(sizeof(struct net_stream) <= 208, "an idle stream costs more than its share");
 
 struct net_loop {
     struct loop_part part;
     struct loop *loop;
+    struct pool streams;
+    bool ended; /* gone with the last of its streams */
     struct loop_node flush;
     struct net_stream *dirty; /* have bytes or a close to bring out this turn */
     struct net_stream *lingering;

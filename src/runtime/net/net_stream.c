@@ -59,9 +59,30 @@ struct net_out *net_out_create(struct net_loop *net, size_t cap)
     return out;
 }
 
+/* Not while a handle is closing: libuv has forgotten it then. */
+static int stream_fd(const struct net_stream *s)
+{
+    uv_os_fd_t fd = -1;
+
+    ENSURE(uv_fileno((const uv_handle_t *)&s->poll, &fd) == 0);
+    return fd;
+}
+
+static void net_loop_release(struct net_loop *net)
+{
+    if (!net->ended || net->streams.count > 0)
+        return;
+    pool_fini(&net->streams);
+    free(net);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
-    free(CONTAINER_OF(handle, struct net_stream, poll));
+    struct net_stream *s = CONTAINER_OF(handle, struct net_stream, poll);
+    struct net_loop *net = s->net;
+
+    pool_give(&net->streams, s);
+    net_loop_release(net);
 }
 
 static void handle_close(struct net_stream *s);
@@ -75,10 +96,13 @@ static void net_loop_fini(struct loop_part *part)
     loop_defer_cancel(&net->flush);
     loop_timer_stop(net->loop, &net->linger_timer);
     for (s = net->lingering; s != NULL; s = s->linger_next) {
+        int fd;
+
         if (s->state == NET_CLOSED)
             continue;
+        fd = stream_fd(s);
         handle_close(s);
-        close(s->fd);
+        close(fd);
     }
     free(net->tls_plain);
     while (net->spare_out != NULL) {
@@ -89,7 +113,8 @@ static void net_loop_fini(struct loop_part *part)
     }
     if (net->spare_fd >= 0)
         close(net->spare_fd);
-    free(net);
+    net->ended = true;
+    net_loop_release(net);
 }
 
 struct net_loop *net_loop_of(struct loop *loop)
@@ -102,6 +127,7 @@ struct net_loop *net_loop_of(struct loop *loop)
         return CONTAINER_OF(part, struct net_loop, part);
     net = mem_zalloc(sizeof(*net));
     net->loop = loop;
+    pool_init(&net->streams, sizeof(struct net_stream));
     net->flush.run = flush_all;
     loop_timer_init(&net->linger_timer, linger_tick);
     net->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -173,10 +199,12 @@ static void linger_unlink(struct net_stream *s)
 
 static void stream_end(struct net_stream *s)
 {
+    int fd = stream_fd(s);
+
     if (s->state == NET_FLUSHING || s->state == NET_LINGERING)
         linger_unlink(s);
     handle_close(s);
-    close(s->fd);
+    close(fd);
 }
 
 void net_stream_failed(struct net_stream *s)
@@ -200,7 +228,7 @@ static uint32_t due_after(const struct net_stream *s, unsigned ms)
 /* The queue of a closing stream is empty. A peer that has closed as well needs no lingering. */
 static void flushed_shut(struct net_stream *s)
 {
-    if (s->read_ended || shutdown(s->fd, SHUT_WR) != 0) {
+    if (s->read_ended || shutdown(stream_fd(s), SHUT_WR) != 0) {
         stream_end(s);
         return;
     }
@@ -215,7 +243,7 @@ enum net_sent net_out_send(struct net_stream *s, struct net_out **slot)
     struct net_out *out = *slot;
 
     while (out != NULL && out->sent < out->len) {
-        ssize_t n = send(s->fd, out->bytes + out->sent, out->len - out->sent, MSG_NOSIGNAL);
+        ssize_t n = send(stream_fd(s), out->bytes + out->sent, out->len - out->sent, MSG_NOSIGNAL);
 
         if (n >= 0) {
             out->sent += (uint32_t)n;
@@ -278,7 +306,7 @@ static void stream_read(struct net_stream *s)
     ssize_t n;
 
     do {
-        n = recv(s->fd, buffer, LOOP_READ_BYTES, 0);
+        n = recv(stream_fd(s), buffer, LOOP_READ_BYTES, 0);
     } while (n < 0 && errno == EINTR);
     if (n > 0) {
         if (s->secure)
@@ -325,20 +353,20 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 static struct net_stream *stream_create(struct loop *loop, int fd, const struct net_ops *ops,
                                         void *owner, struct err *err)
 {
-    struct net_stream *s = mem_zalloc(sizeof(*s));
+    struct net_loop *net = net_loop_of(loop);
+    struct net_stream *s = pool_take(&net->streams);
     int rc;
 
-    s->net = net_loop_of(loop);
+    s->net = net;
     rc = uv_poll_init(loop_uv(loop), &s->poll, fd);
     if (rc != 0) {
-        free(s);
+        pool_give(&net->streams, s);
         close(fd);
         err_set(err, ERR_IO, "watching a socket: %s", uv_strerror(rc));
         return NULL;
     }
     s->poll.data = owner;
     s->ops = ops;
-    s->fd = fd;
     s->pending_max = NET_PENDING_MAX;
     watch_update(s);
     return s;
@@ -546,15 +574,17 @@ static void linger_tick(struct loop_timer *timer)
 
     while (*at != NULL) {
         struct net_stream *s = *at;
+        int fd;
 
         if (s->linger_due_s > now_s) {
             at = &s->linger_next;
             continue;
         }
+        fd = stream_fd(s);
         *at = s->linger_next;
         net->lingering_count--;
         handle_close(s);
-        close(s->fd);
+        close(fd);
     }
     if (net->lingering != NULL)
         loop_timer_start(net->loop, timer, NET_LINGER_TICK_MS);
@@ -568,7 +598,7 @@ bool net_detach(struct net_stream **stream, struct net_moving *out)
     /* A fault is left for the next flush to find: nobody is called back from his own call. */
     if (s->failed || s->blocked || stream_send(s) != NET_SENT_ALL)
         return false;
-    *out = (struct net_moving){ .fd = s->fd };
+    *out = (struct net_moving){ .fd = stream_fd(s) };
     if (s->secure)
         out->tls = net_tls_detach(s);
     *stream = NULL;
@@ -587,7 +617,7 @@ void net_owner_set(struct net_stream *s, const struct net_ops *ops, void *owner)
 
 int net_stream_fd(const struct net_stream *s)
 {
-    return s->fd;
+    return stream_fd(s);
 }
 
 void net_peer_text(const struct net_stream *s, char text[static NET_PEER_TEXT_BYTES])
@@ -597,7 +627,7 @@ void net_peer_text(const struct net_stream *s, char text[static NET_PEER_TEXT_BY
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&addr;
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)&addr;
 
-    if (getpeername(s->fd, (struct sockaddr *)&addr, &len) != 0)
+    if (getpeername(stream_fd(s), (struct sockaddr *)&addr, &len) != 0)
         snprintf(text, NET_PEER_TEXT_BYTES, "unknown");
     else if (addr.ss_family == AF_INET)
         inet_ntop(AF_INET, &v4->sin_addr, text, NET_PEER_TEXT_BYTES);

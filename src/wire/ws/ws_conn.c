@@ -57,14 +57,16 @@ struct ws_conn {
     struct ws_rest *rest; /* only until the turn ends */
     struct ws_span *work; /* what is left of the bytes being worked; NULL: none are */
     struct ws_reader reader;
-    uint32_t pending_max;
-    uint32_t close_due_ms; /* low bits of the loop's clock */
-    uint8_t state;         /* enum conn_state */
+    union {
+        uint32_t pending_max;  /* OPEN */
+        uint32_t close_due_ms; /* CLOSING: low bits of the loop's clock */
+    };
+    uint8_t state; /* enum conn_state */
     uint8_t pings;
 };
 
 /* 50,000 idle visitors have one each (DESIGN section 4: 750 bytes for everything). */
-_Static_assert(sizeof(struct ws_conn) <= 112, "an idle connection costs more than its share");
+_Static_assert(sizeof(struct ws_conn) <= 104, "an idle connection costs more than its share");
 
 struct ws_moving {
     struct net_moving net;
