@@ -23,6 +23,7 @@ struct gateway *gateway_create(const struct gateway_options *options)
 
     gateway->options = *options;
     gateway->free = NO_SLOT;
+    pool_init(&gateway->sessions, sizeof(struct gateway_session));
     arena_init(&gateway->arena, FRAME_ARENA_MAX);
     buf_init(&gateway->out, LIMIT_SESSION_QUEUE_BYTES_MAX * 4);
     return gateway;
@@ -37,7 +38,7 @@ struct chat_session gateway_session_ref(const struct gateway_session *session)
 {
     return (struct chat_session){ .session = handle_of(session),
                                   .shard = session->gateway->options.shard,
-                                  .format = session->format };
+                                  .format = session->proto ? CHAT_FORMAT_PROTO : CHAT_FORMAT_JSON };
 }
 
 struct gateway_session *gateway_session_find(struct gateway *gateway, uint64_t handle)
@@ -86,9 +87,8 @@ static void session_free(struct gateway_session *session)
     gateway->free = session->index;
     gateway->session_count--;
     free(session->agent);
-    free(session->heads);
-    free(session->told);
-    free(session);
+    free(session->told); /* or the heads behind the first one */
+    pool_give(&gateway->sessions, session);
 }
 
 void gateway_destroy(struct gateway **gateway)
@@ -99,6 +99,7 @@ void gateway_destroy(struct gateway **gateway)
         if ((*gateway)->slots[i].session != NULL)
             session_free((*gateway)->slots[i].session);
     free((*gateway)->slots);
+    pool_fini(&(*gateway)->sessions);
     arena_fini(&(*gateway)->arena);
     buf_fini(&(*gateway)->out);
     free(*gateway);
@@ -117,15 +118,15 @@ static void ping_frame_send(struct gateway_session *session)
     Kefu__V1__HeadSeq heads[GATEWAY_HEADS_MAX];
 
     for (uint16_t i = 0; i < session->head_count; i++) {
-        struct gateway_head *head = &session->heads[i];
-        if (head->told == head->head)
+        struct gateway_head *head = gateway_head_at(session, i);
+        if (head->told)
             continue;
         kefu__v1__head_seq__init(&heads[ping.n_heads]);
         heads[ping.n_heads].conversation_id = head->conv;
         heads[ping.n_heads].head_seq = head->head;
         items[ping.n_heads] = &heads[ping.n_heads];
         ping.n_heads++;
-        head->told = head->head;
+        head->told = true;
     }
     ping.heads = items;
     frame.body_case = KEFU__V1__SERVER_FRAME__BODY_PING;
@@ -170,14 +171,14 @@ uint64_t gateway_session_open(struct gateway *gateway, const struct gateway_link
 
     if (index == NO_SLOT)
         return 0;
-    session = mem_zalloc(sizeof(*session));
+    session = pool_take(&gateway->sessions);
     session->gateway = gateway;
     session->ops = ops;
     session->link = link;
     session->index = index;
     session->generation = gateway->slots[index].generation;
     session->state = GATEWAY_HELLO;
-    session->format = (uint8_t)format;
+    session->proto = format == CHAT_FORMAT_PROTO;
     session->told = mem_zalloc(room);
     if (peer->address.len > 0)
         memcpy(session->told, peer->address.ptr, peer->address.len);
@@ -195,7 +196,7 @@ void gateway_session_peer(struct gateway *gateway, uint64_t handle, struct gatew
     const struct gateway_session *session = gateway_session_find(gateway, handle);
 
     *out = (struct gateway_peer){ 0 };
-    if (session == NULL || session->told == NULL)
+    if (session == NULL || session->state == GATEWAY_OPEN || session->told == NULL)
         return;
     out->address = slice_of(session->told);
     out->user_agent = slice_of(session->told + out->address.len + 1);
@@ -251,7 +252,7 @@ static uint32_t frame_id_guess(const struct gateway_session *session, struct sli
     size_t at = sizeof(begin) - 1;
     size_t end = at;
 
-    if (session->format != CHAT_FORMAT_JSON || frame.len <= at || memcmp(frame.ptr, begin, at) != 0)
+    if (session->proto || frame.len <= at || memcmp(frame.ptr, begin, at) != 0)
         return 0;
     while (end < frame.len && frame.ptr[end] >= '0' && frame.ptr[end] <= '9')
         end++;
@@ -269,8 +270,8 @@ static enum err_code frame_decode(struct gateway_session *session, struct slice 
     if (bytes.len > LIMIT_FRAME_BYTES_MAX)
         return err_set(err, ERR_TOO_BIG, "frame over %d bytes", LIMIT_FRAME_BYTES_MAX);
     arena_reset(arena);
-    return session->format == CHAT_FORMAT_JSON ? schema_json_decode(desc, bytes, arena, out, err)
-                                               : schema_proto_decode(desc, bytes, arena, out, err);
+    return session->proto ? schema_proto_decode(desc, bytes, arena, out, err)
+                          : schema_json_decode(desc, bytes, arena, out, err);
 }
 
 void gateway_session_frame(struct gateway *gateway, uint64_t handle, struct slice bytes)
@@ -306,7 +307,7 @@ void gateway_session_frame(struct gateway *gateway, uint64_t handle, struct slic
 bool gateway_session_send(struct gateway_session *session, const Kefu__V1__ServerFrame *frame)
 {
     struct buf *out = &session->gateway->out;
-    bool binary = session->format == CHAT_FORMAT_PROTO;
+    bool binary = session->proto;
 
     buf_clear(out);
     if (binary)
@@ -406,17 +407,23 @@ void gateway_answer(struct gateway *gateway, uint64_t handle, const Kefu__V1__Se
 void gateway_session_head(struct gateway_session *session, uint64_t conv, uint32_t head)
 {
     for (uint16_t i = 0; i < session->head_count; i++) {
-        if (session->heads[i].conv != conv)
+        struct gateway_head *known = gateway_head_at(session, i);
+
+        if (known->conv != conv)
             continue;
-        if (head > session->heads[i].head)
-            session->heads[i].head = head;
+        if (head > known->head) {
+            known->head = head;
+            known->told = false;
+        }
         return;
     }
     if (session->head_count == GATEWAY_HEADS_MAX)
         return; /* a lost last event of a conversation beyond that shows at the next one */
-    session->heads =
-        mem_realloc(session->heads, (session->head_count + 1u) * sizeof(*session->heads));
-    session->heads[session->head_count++] = (struct gateway_head){ conv, head, head, false };
+    if (session->head_count > 0)
+        session->more_heads =
+            mem_realloc(session->more_heads, session->head_count * sizeof(*session->more_heads));
+    *gateway_head_at(session, session->head_count++) =
+        (struct gateway_head){ conv, head, true, false };
 }
 
 /* ---- what is owed ---- */
@@ -439,7 +446,9 @@ static bool owed_send(struct gateway_session *session)
 {
     session->owed = false;
     for (uint16_t i = 0; i < session->head_count; i++) {
-        if (session->heads[i].owed && !resync_send(session, &session->heads[i]))
+        struct gateway_head *head = gateway_head_at(session, i);
+
+        if (head->owed && !resync_send(session, head))
             session->owed = true;
     }
     return !session->owed;
@@ -449,11 +458,13 @@ void gateway_owe(struct gateway *gateway, uint64_t handle, struct conv_id conv)
 {
     struct gateway_session *session = gateway_session_find(gateway, handle);
 
-    if (session == NULL)
+    if (session == NULL || session->state != GATEWAY_OPEN)
         return;
     for (uint16_t i = 0; i < session->head_count; i++) {
-        if (session->heads[i].conv == conv.v) {
-            session->heads[i].owed = true;
+        struct gateway_head *head = gateway_head_at(session, i);
+
+        if (head->conv == conv.v) {
+            head->owed = true;
             session->owed = true;
             return;
         }
@@ -482,8 +493,7 @@ bool gateway_push(struct gateway *gateway, uint64_t handle, enum chat_push_kind 
     if (session->owed && (kind == CHAT_PUSH_EVENT || kind == CHAT_PUSH_RESYNC) &&
         !owed_send(session))
         return false;
-    return frame.len > 0 &&
-           session->ops->send(session->link, frame, session->format == CHAT_FORMAT_PROTO);
+    return frame.len > 0 && session->ops->send(session->link, frame, session->proto);
 }
 
 void gateway_presence_to(struct gateway *gateway, uint64_t handle,

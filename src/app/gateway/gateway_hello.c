@@ -189,10 +189,10 @@ void gateway_hello_heads(struct gateway_session *session, const Kefu__V1__Welcom
     frame.id = session->hello_id;
     frame.body_case = KEFU__V1__SERVER_FRAME__BODY_WELCOME;
     frame.welcome = &welcome;
+    session_opened(session);
     for (size_t i = 0; i < heads->n_conversations; i++)
         gateway_session_head(session, heads->conversations[i]->id,
                              heads->conversations[i]->head_seq);
-    session_opened(session);
     gateway_session_send(session, &frame);
 }
 

@@ -6,6 +6,7 @@
 #include "buf.h"
 #include "gateway.h"
 #include "loop.h"
+#include "pool.h"
 
 enum gateway_state {
     GATEWAY_FREE = 0,
@@ -14,11 +15,11 @@ enum gateway_state {
     GATEWAY_OPEN,
 };
 
-/* The newest seq of a conversation that this reader may see, and what it was last told. */
+/* The newest seq of a conversation that this reader may see. */
 struct gateway_head {
     uint64_t conv;
     uint32_t head;
-    uint32_t told;
+    bool told; /* the reader has been told of it, by an event or a ping */
     bool owed; /* an event was refused: a resync goes before any later one */
 };
 
@@ -30,27 +31,37 @@ struct gateway_agent {
     uint64_t convs[GATEWAY_SUBSCRIPTIONS_MAX];
 };
 
-/* One per connection; an idle visitor's costs this and its head. */
+/* One per connection. Nearly every visitor has one conversation, so its head lies inside. */
 struct gateway_session {
     struct gateway *gateway;
     const struct gateway_link *ops;
     void *link;
     struct loop_timer timer;     /* the hello's deadline, then silence */
     struct gateway_agent *agent; /* NULL: a visitor */
-    struct gateway_head *heads;
+    union {
+        char *told; /* until it is open: address \0 user agent \0, then locale \0 */
+        struct gateway_head *more_heads;
+    };
+    struct gateway_head first_head;
     uint64_t visitor;
     uint64_t site;
     uint32_t index;
     uint32_t generation;
     uint32_t hello_id;
     uint16_t head_count;
-    uint8_t state;
-    uint8_t format;
+    uint8_t state : 2; /* enum gateway_state */
+    bool proto : 1;    /* speaks protobuf, else JSON */
+    bool visitor_new : 1;
+    bool owed : 1; /* some head is */
     uint8_t key_id;
-    bool visitor_new;
-    bool owed;  /* some head is */
-    char *told; /* address \0 user agent \0 locale \0 until the hello is done */
 };
+/* 50,000 idle visitors have one each (DESIGN section 4: 750 bytes for everything). */
+_Static_assert(sizeof(struct gateway_session) <= 112, "an idle session costs more than its share");
+
+static inline struct gateway_head *gateway_head_at(struct gateway_session *session, uint16_t at)
+{
+    return at == 0 ? &session->first_head : &session->more_heads[at - 1];
+}
 
 struct gateway_slot {
     struct gateway_session *session; /* NULL: free */
@@ -65,6 +76,7 @@ struct gateway {
     uint32_t slot_cap;
     uint32_t free; /* UINT32_MAX: none */
     uint32_t session_count;
+    struct pool sessions;
     struct arena arena; /* of the frame at work */
     struct buf out;     /* the frame being encoded */
 };

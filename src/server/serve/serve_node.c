@@ -338,6 +338,7 @@ static enum err_code node_init(struct shard *shard, void *ctx, struct err *err)
     buf_init(&node->buf, API_REPLY_MAX);
     auth_ticket_table_init(&node->tickets, node->index);
     node_limit_init(node);
+    node_sockets_init(node);
     chat_make(node);
     gateway_make(node);
     http_make(node);

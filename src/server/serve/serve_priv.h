@@ -28,6 +28,7 @@
 #include "http_server.h"
 #include "limit.h"
 #include "loop.h"
+#include "pool.h"
 #include "serve_directory.h"
 #include "shard.h"
 
@@ -102,7 +103,9 @@ struct node {
     struct auth_ticket_table tickets;
     struct limit_cell *limits;
     struct hash_key limit_key;
-    struct link *links; /* open sockets */
+    struct pool links; /* open sockets */
+    struct link *link_gone;
+    struct loop_node links_gone;
     struct stream *streams;
     struct exchange *exchanges;
     uint32_t exchange_count;
@@ -192,6 +195,7 @@ void exchange_fini(struct node *node);
 
 /* serve_socket.c */
 void node_socket(struct node *node, const struct http_request *request, struct http_ref ref);
+void node_sockets_init(struct node *node);
 void node_sockets_fini(struct node *node);
 
 /* serve_visitor.c */
