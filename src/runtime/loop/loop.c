@@ -314,8 +314,11 @@ bool loop_run_until(struct loop *loop, bool (*done)(void *ctx), void *ctx, unsig
     loop_timer_init(&timeout, on_run_until_timeout);
     uv_update_time(&loop->uv);
     loop_timer_start(loop, &timeout, ms_max);
-    while (!done(ctx) && loop_timer_running(&timeout))
-        uv_run(&loop->uv, UV_RUN_ONCE);
+    while (!done(ctx) && loop_timer_running(&timeout)) {
+        uv_run(&loop->uv, UV_RUN_NOWAIT); /* work that was put off may be all that is needed */
+        if (!done(ctx) && loop_timer_running(&timeout))
+            uv_run(&loop->uv, UV_RUN_ONCE);
+    }
     loop_timer_stop(loop, &timeout);
     return done(ctx);
 }
