@@ -26,9 +26,12 @@ struct ws_moving;
 
 enum {
     WS_PENDING_MAX = 256 * 1024, /* a reader further behind is better served by a resync */
-    WS_CLOSE_MS_MAX = 5000,      /* a browser answers in a round trip; half of the drain's 10 s */
-    WS_PINGS_MAX = 255,          /* the count of unanswered ones stops here */
-    WS_CONNECT_MS_MAX = 10000,   /* a client's handshake */
+    /* From a message's first byte to its last: 1 KiB/s is slow. It is looked at when more comes, be
+     * it a pong (1008); a peer that sends nothing is found by its unanswered pings. */
+    WS_MESSAGE_MS_MAX = 60000,
+    WS_CLOSE_MS_MAX = 5000,    /* a browser answers in a round trip; half of the drain's 10 s */
+    WS_PINGS_MAX = 255,        /* the count of unanswered ones stops here */
+    WS_CONNECT_MS_MAX = 10000, /* a client's handshake */
 };
 
 struct ws_ops {
@@ -38,7 +41,7 @@ struct ws_ops {
     /* What a full socket had left queued has gone out. May be NULL. */
     void (*on_drained)(void *owner);
     /* The last call: the connection is gone, not by our wish; its pointer must not be used again,
-     * not even here. code is the peer's, ours for a fault of the peer (1002, 1007, 1009), or
+     * not even here. code is the peer's, ours for a fault of the peer (1002, 1007, 1008, 1009), or
      * WS_CODE_NONE or WS_CODE_ABNORMAL. reason: borrowed until return. */
     void (*on_closed)(void *owner, unsigned code, struct slice reason);
 };

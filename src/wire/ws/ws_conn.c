@@ -22,6 +22,7 @@ enum conn_state { CONN_OPEN, CONN_CLOSING, CONN_GONE };
 
 /* What has come of a message, and behind it of a control frame between two of its fragments. */
 struct ws_part {
+    uint64_t due_ms; /* of the whole */
     uint32_t cap;
     uint32_t message_len;
     uint32_t control_len;
@@ -85,9 +86,11 @@ struct ws_loop {
     struct ws_conn *first;
     struct ws_conn *last;
     uint32_t close_ms; /* the same for all: the list stays in order */
+    uint32_t message_ms;
 };
 
 static const struct net_ops conn_net_ops;
+static struct ws_loop *ws_loop_of(struct loop *loop);
 
 /* ---- memory ---- */
 
@@ -114,6 +117,7 @@ static void conn_release(struct ws_conn *conn)
 
 static void part_add(struct ws_conn *conn, struct slice bytes, bool control)
 {
+    struct loop *loop = net_stream_loop(conn->stream);
     struct ws_part *part = conn->part;
     uint32_t used = part != NULL ? part->message_len + part->control_len : 0;
     uint32_t need = used + (uint32_t)bytes.len;
@@ -123,7 +127,7 @@ static void part_add(struct ws_conn *conn, struct slice bytes, bool control)
 
         part = mem_realloc(part, sizeof(*part) + cap);
         if (conn->part == NULL)
-            *part = (struct ws_part){ 0 };
+            *part = (struct ws_part){ .due_ms = loop_now_ms(loop) + ws_loop_of(loop)->message_ms };
         part->cap = cap;
         conn->part = part;
     }
@@ -233,8 +237,6 @@ static void closing_unlink(struct ws_loop *ws_loop, struct ws_conn *conn)
     *(conn->next != NULL ? &conn->next->prev : &ws_loop->last) = conn->prev;
 }
 
-static struct ws_loop *ws_loop_of(struct loop *loop);
-
 static void closing_end(struct ws_conn *conn, bool abort)
 {
     closing_unlink(ws_loop_of(net_stream_loop(conn->stream)), conn);
@@ -287,6 +289,7 @@ static struct ws_loop *ws_loop_of(struct loop *loop)
     ws_loop = mem_zalloc(sizeof(*ws_loop));
     ws_loop->loop = loop;
     ws_loop->close_ms = WS_CLOSE_MS_MAX;
+    ws_loop->message_ms = WS_MESSAGE_MS_MAX;
     ws_loop->part.key = &key;
     ws_loop->part.fini = ws_loop_fini;
     loop_timer_init(&ws_loop->timer, closing_timer);
@@ -294,9 +297,10 @@ static struct ws_loop *ws_loop_of(struct loop *loop)
     return ws_loop;
 }
 
-void ws_close_ms_set(struct loop *loop, uint32_t ms)
+void ws_times_set(struct loop *loop, uint32_t close_ms, uint32_t message_ms)
 {
-    ws_loop_of(loop)->close_ms = ms;
+    ws_loop_of(loop)->close_ms = close_ms;
+    ws_loop_of(loop)->message_ms = message_ms;
 }
 
 static void closing_begin(struct ws_conn *conn)
@@ -432,6 +436,15 @@ static void fault_take(struct ws_conn *conn)
         conn_finish(conn, conn->reader.code, slice_of(conn->reader.reason), true);
 }
 
+/* A peer that never ends its messages would make us keep them. */
+static void part_check(struct ws_conn *conn)
+{
+    uint64_t now = loop_now_ms(net_stream_loop(conn->stream));
+
+    if (conn->part != NULL && now > conn->part->due_ms)
+        conn_finish(conn, WS_CODE_POLICY, SLICE_LITERAL("a message took too long"), true);
+}
+
 static void conn_work(struct ws_conn *conn, char *bytes, size_t len)
 {
     struct ws_span span = { bytes, len };
@@ -450,6 +463,8 @@ static void conn_work(struct ws_conn *conn, char *bytes, size_t len)
         else if (verdict == WS_BAD)
             fault_take(conn);
     }
+    if (conn->state == CONN_OPEN)
+        part_check(conn);
     conn->work = NULL;
     if (conn->state == CONN_GONE)
         free(conn);

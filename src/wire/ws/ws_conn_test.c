@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -214,7 +215,17 @@ static bool peer_has_end(void *ctx)
     return peer_ended;
 }
 
-#define WAIT(condition, ctx) assert_true(loop_run_until(loop, condition, ctx, WAIT_MS))
+/* In steps: what happens at the raw peer's end wakes no loop. */
+static bool wait_on(struct loop *which, bool (*condition)(void *ctx), void *ctx)
+{
+    for (int ms = 0; ms < WAIT_MS; ms++) {
+        if (loop_run_until(which, condition, ctx, 1))
+            return true;
+    }
+    return false;
+}
+
+#define WAIT(condition, ctx) assert_true(wait_on(loop, condition, ctx))
 
 /* ---- beginnings ---- */
 
@@ -265,6 +276,19 @@ static void peer_send(enum ws_opcode opcode, bool final, struct slice payload)
     assert_true(payload.len <= 2000);
     memcpy(frame + size, payload.ptr, payload.len);
     assert_int_equal(send(peer, frame, size + payload.len, MSG_NOSIGNAL), size + payload.len);
+}
+
+static void ulimit_raise(rlim_t files)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_cur >= files)
+        return;
+    if (limit.rlim_max < files)
+        skip(); /* this machine does not let a process open so many */
+    limit.rlim_cur = files;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 /* ---- tests ---- */
@@ -435,7 +459,7 @@ static void a_peer_that_does_not_answer_close_is_cut_off(void **state)
 {
     (void)state;
     connect_peer();
-    ws_close_ms_set(loop, 10);
+    ws_times_set(loop, 10, WS_MESSAGE_MS_MAX);
     ws_conn_close(&server.conn, WS_CODE_NORMAL, "");
     WAIT(peer_has_end, NULL);
     assert_int_equal(peer_got.len, 4);
@@ -503,6 +527,54 @@ static void faults_of_the_peer_close_with_their_code(void **state)
     assert_int_equal(server.closed, WS_CODE_TOO_BIG);
     assert_int_equal(client.closed, WS_CODE_TOO_BIG);
     assert_string_equal(client.reason, "the message is too long");
+}
+
+static bool waited(void *ctx)
+{
+    return loop_now_ms(loop) >= *(uint64_t *)ctx;
+}
+
+static void a_message_that_does_not_end_in_time_ends_the_connection(void **state)
+{
+    uint64_t until;
+
+    (void)state;
+    ws_times_set(loop, WS_CLOSE_MS_MAX, 10);
+    connect_peer();
+    peer_send(WS_TEXT, false, SLICE_LITERAL("slow"));
+    assert_false(loop_run_until(loop, side_is_closed, &server, 1));
+    until = loop_now_ms(loop) + 12;
+    WAIT(waited, &until);
+    assert_non_null(server.conn);
+    peer_send(WS_PONG, true, SLICE_LITERAL("still here"));
+    WAIT(side_is_closed, &server);
+    assert_int_equal(server.closed, WS_CODE_POLICY);
+    assert_string_equal(server.reason, "a message took too long");
+}
+
+static void many_connections_closed_at_once_all_hear_why(void **state)
+{
+    enum { MANY = 5000 }; /* more than may linger in net */
+    static int peers[MANY];
+
+    (void)state;
+    ulimit_raise(2 * MANY + 100);
+    for (int i = 0; i < MANY; i++) {
+        connect_peer();
+        peers[i] = peer;
+        ws_conn_close(&server.conn, WS_CODE_GOING_AWAY, "");
+    }
+    for (int i = 0; i < MANY; i++) {
+        peer = peers[i];
+        buf_clear(&peer_got);
+        peer_wanted = 4;
+        WAIT(peer_has_wanted, NULL);
+        assert_memory_equal(peer_got.ptr, "\x88\x02\x03\xe9", 4);
+        peer_send(WS_CLOSE, true, SLICE_LITERAL("\x03\xe9"));
+    }
+    for (int i = 0; i < MANY; i++)
+        close(peers[i]);
+    peer = -1;
 }
 
 static void a_connection_that_breaks_is_told_as_abnormal(void **state)
@@ -591,14 +663,14 @@ static void a_moved_connection_takes_along_what_was_read(void **state)
     peer_send(WS_CONTINUATION, true, SLICE_LITERAL("rd"));
     attach_elsewhere();
     server.messages = 0;
-    assert_true(loop_run_until(other, side_has_message, &server, WAIT_MS));
+    assert_true(wait_on(other, side_has_message, &server));
     server.messages = 0;
     if (server.got.len < strlen("hello|second|third|"))
-        assert_true(loop_run_until(other, side_has_message, &server, WAIT_MS));
+        assert_true(wait_on(other, side_has_message, &server));
     assert_true(slice_equal_text(buf_slice(&server.got), "hello|second|third|"));
     assert_true(ws_conn_send(server.conn, SLICE_LITERAL("from there"), false));
     peer_wanted = 12;
-    assert_true(loop_run_until(other, peer_has_wanted, NULL, WAIT_MS));
+    assert_true(wait_on(other, peer_has_wanted, NULL));
     ws_conn_abort(&server.conn);
     loop_destroy(&other);
 }
@@ -614,7 +686,7 @@ static void a_connection_moved_within_a_message_goes_on_in_it(void **state)
     attach_elsewhere();
     peer_send(WS_CONTINUATION, true, SLICE_LITERAL("o"));
     server.messages = 0;
-    assert_true(loop_run_until(other, side_has_message, &server, WAIT_MS));
+    assert_true(wait_on(other, side_has_message, &server));
     assert_true(slice_equal_text(buf_slice(&server.got), "one|two|"));
     ws_conn_abort(&server.conn);
     loop_destroy(&other);
@@ -657,6 +729,8 @@ int main(void)
         TEST(long_reasons_are_cut_between_characters),
         TEST(a_callback_may_end_its_connection_though_more_was_read),
         TEST(faults_of_the_peer_close_with_their_code),
+        TEST(a_message_that_does_not_end_in_time_ends_the_connection),
+        TEST(many_connections_closed_at_once_all_hear_why),
         TEST(a_connection_that_breaks_is_told_as_abnormal),
         TEST(owner_hears_when_a_full_socket_has_drained),
         TEST(bytes_behind_the_upgrade_request_are_the_first_message),
