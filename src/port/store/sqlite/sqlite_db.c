@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sqlite_db.h"
 
-#include "journal.h"
+#include "mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* One connection is one thread's at a time, so SQLite's own mutexes are left out. */
@@ -60,6 +62,33 @@ static enum err_code file_make(const char *path, struct err *err)
     return ERR_OK;
 }
 
+/* Without a WAL nobody has the file open and nothing has to be recovered: SQLite is told so, or it
+ * would make a WAL and its index only to read. */
+static int inspector_open(struct db *db, const char *path)
+{
+    size_t len = 3 * strlen(path) + sizeof("file:?immutable=1-wal");
+    char *uri = mem_alloc(len);
+    size_t at = (size_t)snprintf(uri, len, "%s-wal", path);
+    bool wal = access(uri, F_OK) == 0;
+    int rc;
+
+    at = (size_t)snprintf(uri, len, "file:");
+    for (; *path != '\0'; path++) /* what means something in a URI */
+        at += (size_t)snprintf(uri + at, len - at, strchr("%?#", *path) ? "%%%02x" : "%c", *path);
+    snprintf(uri + at, len - at, wal ? "" : "?immutable=1");
+    rc = sqlite3_open_v2(uri, &db->handle, roles[DB_INSPECTOR].flags | OPEN_FLAGS | SQLITE_OPEN_URI,
+                         NULL);
+    free(uri);
+    return rc;
+}
+
+static int handle_open(struct db *db, const char *path, enum db_role role)
+{
+    if (role == DB_INSPECTOR)
+        return inspector_open(db, path);
+    return sqlite3_open_v2(path, &db->handle, roles[role].flags | OPEN_FLAGS, NULL);
+}
+
 enum err_code db_open(struct db *db, const char *path, enum db_role role, struct err *err)
 {
     enum err_code rc = ERR_OK;
@@ -72,7 +101,7 @@ enum err_code db_open(struct db *db, const char *path, enum db_role role, struct
         rc = err_set(err, ERR_NOT_FOUND, "there is no main.db in this folder");
     if (rc != ERR_OK)
         return rc;
-    if (sqlite3_open_v2(path, &db->handle, roles[role].flags | OPEN_FLAGS, NULL) != SQLITE_OK) {
+    if (handle_open(db, path, role) != SQLITE_OK) {
         rc = db_fault(db, err);
         db_close(db);
         return rc;

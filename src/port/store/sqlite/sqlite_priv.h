@@ -237,6 +237,9 @@ MUST_USE enum err_code event_column(struct sqlite_store *store, sqlite3_stmt *st
 MUST_USE enum err_code body_column(struct sqlite_store *store, sqlite3_stmt *stmt, int at,
                                    struct arena *arena, struct slice *out, struct err *err);
 
+/* Where settling stands: start and start_batch of a scan. */
+MUST_USE enum err_code progress_peek(struct db *db, struct journal_recovery *recovery,
+                                     struct err *err);
 MUST_USE enum err_code folder_lock(const char *folder, int *fd, struct err *err);
 
 struct sqlite_store {

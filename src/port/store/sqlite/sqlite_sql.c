@@ -135,6 +135,20 @@ static const char *const texts[SQL_COUNT] = {
                              " (select coalesce(max(id), 0) from event)) where consumer = ?1",
     [SQL_OUTBOX_READ] = "select id, workspace_id, conversation_id, seq, body, text, crc, client_id,"
                         " client_hash, erased from event where id > ?1 order by id limit ?2",
+
+    [SQL_CHECK_PAGES] = "pragma integrity_check",
+    [SQL_CHECK_EVENTS] = "select id, body, text, client_id, client_hash, crc from event"
+                         " where id > ?1 order by id limit ?2",
+    [SQL_CHECK_SEQS] = "select conversation_id, seq from event"
+                       " where (conversation_id, seq) > (?1, ?2)"
+                       " order by conversation_id, seq limit ?3",
+    [SQL_CHECK_CONVS] = "select id, header, crc, head_seq, (select coalesce(max(seq), 0) from event"
+                        " where conversation_id = c.id) from conversation c where id > ?1"
+                        " order by id limit ?2",
+    [SQL_CHECK_CLIENT_IDS] =
+        "select count(*) from (select 1 from event indexed by event_client_id"
+        " where client_id is not null group by conversation_id, client_id having count(*) > 1)",
+    [SQL_CHECK_QUARANTINED] = "select quarantined from progress",
 };
 
 /* ?1 is the id everywhere but in lists; workspace and parent 0 mean "any" there. */

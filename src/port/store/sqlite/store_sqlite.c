@@ -74,8 +74,7 @@ static enum err_code folder_open(struct sqlite_store *store, struct err *err)
 
 /* ---- opening ---- */
 
-static enum err_code progress_peek(struct db *db, struct journal_recovery *recovery,
-                                   struct err *err)
+enum err_code progress_peek(struct db *db, struct journal_recovery *recovery, struct err *err)
 {
     sqlite3_stmt *stmt;
     bool row;

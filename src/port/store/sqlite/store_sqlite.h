@@ -27,12 +27,14 @@ struct store_check_report {
  * holds problems. Takes the folder's lock (ERR_CONFLICT when a server has it). */
 MUST_USE enum err_code store_sqlite_check(const char *path, struct store_check_report *out,
                                           struct err *err);
-/* [worker] The same on a running store, from its readers; the journal is not read. */
+/* [worker] The same on a running store, from its readers, in short snapshots; the journal and the
+ * structure of SQLite's pages are not looked at. */
 struct store;
 MUST_USE enum err_code store_sqlite_check_running(struct store *store,
                                                   struct store_check_report *out, struct err *err);
-/* [worker] Makes a data folder from a backup file. The folder must not exist or be empty; every
- * member's SHA-256 is checked before anything is put in place. */
+/* [worker] Makes a data folder from a backup file. The folder must not exist or be empty
+ * (ERR_CONFLICT); every member's SHA-256 is checked before anything is put in place (ERR_CORRUPT).
+ * secrets.key is there afterwards when the backup was made with it. */
 MUST_USE enum err_code store_sqlite_restore(const char *file, const char *path, struct err *err);
 
 #endif
