@@ -282,6 +282,88 @@ static void fields_of_a_newer_peer_are_skipped(void **state)
     assert_string_equal(encode(bench, msg), "{\"id\":7}");
 }
 
+/* Nested messages of each length that needs another byte for it, up to three. */
+static void protobuf_is_written_as_protobuf_c_writes_it(void **state)
+{
+    static const size_t lengths[] = { 0, 1, 100, 120, 127, 128, 129, 300, 16370, 16384, 70000 };
+    static char text[70001];
+    struct bench *bench = *state;
+    Kefu__V1__ServerFrame frame = KEFU__V1__SERVER_FRAME__INIT;
+    Kefu__V1__Event event = KEFU__V1__EVENT__INIT;
+    Kefu__V1__Author author = KEFU__V1__AUTHOR__INIT;
+    static uint8_t packed[200000];
+
+    frame.id = 7;
+    frame.body_case = KEFU__V1__SERVER_FRAME__BODY_EVENT;
+    frame.event = &event;
+    event.author = &author;
+    author.kind = KEFU__V1__AUTHOR__KIND__bot;
+    author.id = UINT64_MAX;
+    for (size_t i = 0; i < LENGTH_OF(lengths); i++) {
+        size_t len;
+
+        memset(text, 'a', lengths[i]);
+        text[lengths[i]] = '\0';
+        author.name = event.text = text;
+        if (lengths[i] > 20000)
+            author.name = text + 50000;
+        len = protobuf_c_message_pack(&frame.base, packed);
+        buf_clear(&bench->out);
+        buf_add_text(&bench->out, "before");
+        schema_proto_encode(&frame.base, &bench->out);
+        assert_true(buf_ok(&bench->out));
+        assert_int_equal(bench->out.len, len + 6);
+        assert_memory_equal(bench->out.ptr + 6, packed, len);
+    }
+}
+
+static void a_full_buffer_keeps_what_it_had(void **state)
+{
+    struct bench *bench = *state;
+    ProtobufCMessage *msg = decode(bench, &kefu__v1__history__descriptor,
+                                   "{\"events\":[{\"text\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}]}");
+    size_t len = protobuf_c_message_get_packed_size(msg);
+
+    for (size_t len_max = 3; len_max < len + 3; len_max++) {
+        struct buf small;
+
+        buf_init(&small, len_max);
+        buf_add_text(&small, "abc");
+        schema_proto_encode(msg, &small);
+        assert_false(buf_ok(&small));
+        assert_true(slice_equal_text(buf_slice(&small), "abc"));
+        buf_fini(&small);
+    }
+}
+
+static void fields_of_a_newer_peer_are_handed_on(void **state)
+{
+    struct slice bytes = SLICE_LITERAL("\x08\x07\xFA\x07\x02\xFF\x00\xF8\x07\x01");
+    struct bench *bench = *state;
+    ProtobufCMessage *msg = NULL;
+
+    assert_int_equal(schema_proto_decode(&kefu__v1__client_frame__descriptor, bytes, &bench->arena,
+                                         &msg, &bench->err),
+                     ERR_OK);
+    buf_clear(&bench->out);
+    schema_proto_encode(msg, &bench->out);
+    assert_true(slice_equal(buf_slice(&bench->out), bytes));
+}
+
+/* proto3 merges the two; of a oneof the last one counts. */
+static void a_nested_message_that_is_given_twice_is_merged(void **state)
+{
+    struct bench *bench = *state;
+    ProtobufCMessage *msg = NULL;
+
+    assert_int_equal(schema_proto_decode(&kefu__v1__event__descriptor,
+                                         SLICE_LITERAL("\x32\x04\x08\x02\x10\x05"
+                                                       "\x32\x02\x10\x06"),
+                                         &bench->arena, &msg, &bench->err),
+                     ERR_OK);
+    assert_string_equal(encode(bench, msg), "{\"author\":{\"kind\":\"bot\",\"id\":\"6\"}}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +375,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(maps_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_protobuf_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(fields_of_a_newer_peer_are_skipped, setup, teardown),
+        cmocka_unit_test_setup_teardown(protobuf_is_written_as_protobuf_c_writes_it, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_full_buffer_keeps_what_it_had, setup, teardown),
+        cmocka_unit_test_setup_teardown(fields_of_a_newer_peer_are_handed_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_nested_message_that_is_given_twice_is_merged, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Protobuf out, in one pass over the message. protobuf-c packs in two, and asks for the size of a
+ * nested message again on each level above it; a turn nests four deep. Here one byte is left for
+ * the length of a nested message, and if it turns out to need more, what was written is moved up:
+ * messages of 128 bytes and more are few, and moving 200 bytes is cheaper than measuring them.
+ * The bytes are the same as protobuf-c's, which the tests and the fuzzer hold it to. */
+#include "schema.h"
+
+#include "schema_table.h"
+
+enum {
+    WIRE_VARINT = 0,
+    WIRE_FIXED64 = 1,
+    WIRE_BYTES = 2,
+    WIRE_FIXED32 = 5,
+    NUMBER_BYTES_MAX = 16, /* a tag of up to 5 bytes and a varint of up to 10 */
+};
+
+/* Room is asked for once for each field, so the writers below need not look. */
+struct writer {
+    struct buf *out;
+    char *at; /* NULL: full */
+};
+
+static bool room(struct writer *w, size_t bytes)
+{
+    if (w->at == NULL)
+        return false;
+    w->out->len = (size_t)(w->at - w->out->ptr);
+    w->at = buf_reserve(w->out, bytes);
+    return w->at != NULL;
+}
+
+static bool has_room(struct writer *w, size_t bytes)
+{
+    if (w->at != NULL && (size_t)(w->out->ptr + w->out->cap - w->at) >= bytes &&
+        (size_t)(w->at - w->out->ptr) + bytes <= w->out->len_max)
+        return true;
+    return room(w, bytes);
+}
+
+static void put_varint(struct writer *w, uint64_t value)
+{
+    while (value >= 0x80) {
+        *w->at++ = (char)(value | 0x80);
+        value >>= 7;
+    }
+    *w->at++ = (char)value;
+}
+
+static void put_tag(struct writer *w, uint32_t id, unsigned wire)
+{
+    put_varint(w, (uint64_t)id << 3 | wire);
+}
+
+static void put_fixed(struct writer *w, uint32_t id, const void *value, size_t bytes)
+{
+    put_tag(w, id, bytes == 8 ? WIRE_FIXED64 : WIRE_FIXED32);
+    memcpy(w->at, value, bytes); /* little endian on every machine that we build for */
+    w->at += bytes;
+}
+
+static void put_bytes(struct writer *w, uint32_t id, const void *ptr, size_t len)
+{
+    if (!has_room(w, NUMBER_BYTES_MAX + len))
+        return;
+    put_tag(w, id, WIRE_BYTES);
+    put_varint(w, len);
+    if (len > 0)
+        memcpy(w->at, ptr, len);
+    w->at += len;
+}
+
+static void put_message(struct writer *w, const ProtobufCMessage *msg);
+
+static unsigned varint_bytes(uint64_t value)
+{
+    unsigned bytes = 1;
+
+    while (value >= 0x80) {
+        value >>= 7;
+        bytes++;
+    }
+    return bytes;
+}
+
+static void put_nested(struct writer *w, uint32_t id, const ProtobufCMessage *msg)
+{
+    size_t from;
+    size_t len;
+    unsigned more;
+
+    if (!has_room(w, NUMBER_BYTES_MAX))
+        return;
+    put_tag(w, id, WIRE_BYTES);
+    w->at++; /* the length, if it is below 128 */
+    from = (size_t)(w->at - w->out->ptr);
+    put_message(w, msg);
+    if (w->at == NULL)
+        return;
+    len = (size_t)(w->at - w->out->ptr) - from;
+    more = varint_bytes(len) - 1;
+    if (more > 0) {
+        if (!has_room(w, more))
+            return;
+        memmove(w->out->ptr + from + more, w->out->ptr + from, len);
+    }
+    w->at = w->out->ptr + from - 1;
+    put_varint(w, len);
+    w->at += len;
+}
+
+static const void *slot_of(const void *base, size_t offset)
+{
+    return (const char *)base + offset;
+}
+
+static bool is_default(const ProtobufCFieldDescriptor *field, const void *slot)
+{
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_STRING:
+        return *(const char *const *)slot == NULL || **(const char *const *)slot == '\0';
+    case PROTOBUF_C_TYPE_BYTES:
+        return ((const ProtobufCBinaryData *)slot)->len == 0;
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return *(const ProtobufCMessage *const *)slot == NULL;
+    case PROTOBUF_C_TYPE_BOOL:
+        return *(const protobuf_c_boolean *)slot == 0;
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE: { /* -0.0 is not the default, as in protobuf-c 1.4 */
+        uint64_t bits;
+
+        memcpy(&bits, slot, sizeof(bits));
+        return bits == 0;
+    }
+    default:
+        return *(const uint32_t *)slot == 0;
+    }
+}
+
+static void put_number(struct writer *w, const ProtobufCFieldDescriptor *field, uint64_t value)
+{
+    if (!has_room(w, NUMBER_BYTES_MAX))
+        return;
+    put_tag(w, field->id, WIRE_VARINT);
+    put_varint(w, value);
+}
+
+static void put_value(struct writer *w, const ProtobufCFieldDescriptor *field, const void *slot)
+{
+    const char *text;
+
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_STRING:
+        text = *(const char *const *)slot;
+        put_bytes(w, field->id, text, text != NULL ? strlen(text) : 0);
+        break;
+    case PROTOBUF_C_TYPE_BYTES:
+        put_bytes(w, field->id, ((const ProtobufCBinaryData *)slot)->data,
+                  ((const ProtobufCBinaryData *)slot)->len);
+        break;
+    case PROTOBUF_C_TYPE_MESSAGE:
+        put_nested(w, field->id, *(const ProtobufCMessage *const *)slot);
+        break;
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_ENUM:
+        put_number(w, field, (uint64_t)(int64_t) * (const int32_t *)slot);
+        break;
+    case PROTOBUF_C_TYPE_UINT32:
+        put_number(w, field, *(const uint32_t *)slot);
+        break;
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_UINT64:
+        put_number(w, field, *(const uint64_t *)slot);
+        break;
+    case PROTOBUF_C_TYPE_BOOL:
+        put_number(w, field, *(const protobuf_c_boolean *)slot != 0);
+        break;
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
+        if (has_room(w, NUMBER_BYTES_MAX))
+            put_fixed(w, field->id, slot, sizeof(uint64_t));
+        break;
+    default: /* the schema has no field of another type */
+        ENSURE(field->type == PROTOBUF_C_TYPE_DOUBLE);
+    }
+}
+
+static size_t item_bytes(const ProtobufCFieldDescriptor *field)
+{
+    if (field->type == PROTOBUF_C_TYPE_BYTES)
+        return sizeof(ProtobufCBinaryData);
+    /* Numbers would be packed; the schema repeats none. */
+    ENSURE(field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_MESSAGE);
+    return sizeof(void *);
+}
+
+static void put_field(struct writer *w, const ProtobufCFieldDescriptor *field,
+                      const ProtobufCMessage *msg)
+{
+    const void *slot = slot_of(msg, field->offset);
+
+    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+        size_t count = *(const size_t *)slot_of(msg, field->quantifier_offset);
+        const char *items = *(const char *const *)slot;
+
+        for (size_t i = 0; i < count; i++)
+            put_value(w, field, items + i * item_bytes(field));
+        return;
+    }
+    if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0) {
+        if (*(const uint32_t *)slot_of(msg, field->quantifier_offset) == field->id &&
+            (field->type != PROTOBUF_C_TYPE_MESSAGE || !is_default(field, slot)))
+            put_value(w, field, slot);
+        return;
+    }
+    if (!is_default(field, slot))
+        put_value(w, field, slot);
+}
+
+/* Of a newer peer: they are handed on as they came. */
+static void put_unknown(struct writer *w, const ProtobufCMessageUnknownField *field)
+{
+    if (!has_room(w, NUMBER_BYTES_MAX + field->len))
+        return;
+    put_tag(w, field->tag, (unsigned)field->wire_type);
+    memcpy(w->at, field->data, field->len);
+    w->at += field->len;
+}
+
+static void put_message(struct writer *w, const ProtobufCMessage *msg)
+{
+    const ProtobufCMessageDescriptor *desc = msg->descriptor;
+
+    for (unsigned i = 0; i < desc->n_fields && w->at != NULL; i++)
+        put_field(w, &desc->fields[i], msg);
+    for (unsigned i = 0; i < msg->n_unknown_fields && w->at != NULL; i++)
+        put_unknown(w, &msg->unknown_fields[i]);
+}
+
+void schema_proto_encode(const ProtobufCMessage *msg, struct buf *out)
+{
+    size_t from = out->len;
+    struct writer w = { .out = out, .at = buf_reserve(out, NUMBER_BYTES_MAX) };
+
+    put_message(&w, msg);
+    out->len = w.at != NULL ? (size_t)(w.at - out->ptr) : from;
+}
