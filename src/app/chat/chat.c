@@ -32,6 +32,7 @@ struct chat *chat_create(const struct chat_options *options)
 
     ENSURE(options->shards > 0 && options->shard < options->shards && options->clock != NULL);
     chat->options = *options;
+    chat_clock(chat);
     id_gen_init(&chat->ids, options->id_mark_ms);
     pool_init(&chat->conv_pool, sizeof(struct conv));
     pool_init(&chat->visitor_pool, sizeof(struct visitor));
@@ -129,6 +130,7 @@ struct visitor_id chat_visitor_new(struct chat *chat, struct workspace_id worksp
     uint64_t seed = ((uint64_t)chat->options.shard << 48) + ++chat->visitor_seed;
     uint32_t slot = slot_of(workspace, seed);
 
+    chat_clock(chat);
     /* The next slot that is ours: slot % shards is the shard. */
     slot = slot - slot % shards + chat->options.shard;
     if (slot >= ID_SLOT_COUNT)
@@ -430,6 +432,7 @@ void chat_submit(struct chat *chat, const struct chat_action *action)
     struct run run = { action, &lookup, NULL, NULL };
     struct err err = { 0 };
 
+    chat_clock(chat);
     if (admit(chat, action, &err) != ERR_OK) {
         chat_refuse(chat, action, &err);
         return;
@@ -568,6 +571,7 @@ void chat_query_done(struct chat *chat, struct chat_query **query_ptr)
     struct chat_query *query = *query_ptr;
     struct conv *conv;
 
+    chat_clock(chat);
     switch (query->kind) {
     case CHAT_QUERY_CONV:
         conv = conv_find(chat, query->conv);
@@ -640,6 +644,7 @@ void chat_conv_quarantine(struct chat *chat, struct conv_id id)
 
 void chat_tick(struct chat *chat)
 {
+    chat_clock(chat);
     due_run(chat);
     push_owed(chat);
     desk_tell_owed(chat);

@@ -34,6 +34,7 @@ enum {
     DUE_AHEAD_MS = 10 * 60 * 1000,           /* ... and this far ahead */
     DUE_MAX = 512 * 1024,
     EVICT_PER_TICK = 8192, /* bounds a tick */
+    APPEND_CHUNK = 256,    /* turns of one call to the store */
     RETRY_MS = 1000,       /* hint to clients that were answered busy */
 };
 
@@ -206,6 +207,7 @@ struct due {
 struct chat {
     struct chat_options options;
     struct id_gen ids;
+    int64_t now_ms;
     struct pool conv_pool, visitor_pool;
     struct map_u64 convs;    /* conv id -> struct conv */
     struct map_u64 visitors; /* visitor id -> struct visitor */
@@ -218,6 +220,7 @@ struct chat {
     struct turn *batch_head, *batch_tail; /* decided, not yet handed to the store */
     unsigned batch_count;
     struct buf batch;
+    struct store_turn chunk[APPEND_CHUNK];  /* being handed over; too large to clear on the stack */
     struct turn *flight_head, *flight_tail; /* with the store, in order */
     unsigned flight_count;
     unsigned room;         /* turns that the store takes, asked when the batch began */
@@ -255,9 +258,14 @@ struct run {
     struct waitlist *from;
 };
 
+/* One reading for everything that a call of chat.h does: a turn asks for the time often. */
+static inline void chat_clock(struct chat *chat)
+{
+    chat->now_ms = clock_wall_ms(chat->options.clock);
+}
 static inline int64_t chat_now(const struct chat *chat)
 {
-    return clock_wall_ms(chat->options.clock);
+    return chat->now_ms;
 }
 
 /* chat.c */

@@ -18,8 +18,6 @@
 #include "mem.h"
 #include "schema.h"
 
-enum { APPEND_CHUNK = 256 }; /* turns of one call to the store; bounds the stack */
-
 static struct turn *turn_take_free(struct chat *chat)
 {
     struct turn *turn = chat->free_turns;
@@ -479,13 +477,13 @@ static void batch_take_back(struct chat *chat, const struct err *err)
 
 /* ---- to the store and back ------------------------------------------------------------------- */
 
-static unsigned fill_chunk(struct chat *chat, struct store_turn *out)
+static unsigned fill_chunk(struct chat *chat)
 {
     unsigned count = 0;
 
     for (struct turn *turn = chat->batch_head; turn != NULL && count < APPEND_CHUNK;
          turn = turn->next) {
-        out[count++] = (struct store_turn){
+        chat->chunk[count++] = (struct store_turn){
             .ticket = turn->ticket,
             .workspace = turn->conv->workspace.v,
             .conv = turn->conv->id.v,
@@ -501,13 +499,13 @@ static unsigned fill_chunk(struct chat *chat, struct store_turn *out)
 
 void chat_flush(struct chat *chat)
 {
-    struct store_turn chunk[APPEND_CHUNK];
     struct err err = { 0 };
 
     while (chat->batch_head != NULL && !chat->failed) {
-        unsigned count = fill_chunk(chat, chunk);
+        unsigned count = fill_chunk(chat);
 
-        if (chat->options.store.append(chat->options.store.ctx, chunk, count, &err) != ERR_OK) {
+        if (chat->options.store.append(chat->options.store.ctx, chat->chunk, count, &err) !=
+            ERR_OK) {
             chat->stats.shed += chat->batch_count;
             if (err.retry_after_ms == 0)
                 err.retry_after_ms = RETRY_MS;
@@ -597,6 +595,7 @@ static void turn_failed(struct chat *chat, struct turn *turn, enum err_code rc)
 
 void chat_completed(struct chat *chat, const struct store_completion *completions, size_t count)
 {
+    chat_clock(chat);
     for (size_t i = 0; i < count; i++) {
         struct turn *turn = chat->flight_head;
 
