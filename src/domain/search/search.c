@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Asking: add up the stored impacts of the query's terms per phrasing, keep the best phrasing of
- * each entry, pick the top k. Term at a time with a dense accumulator: at the size of a customer's
- * FAQ it fits the cache, and there is no early exit that a hostile query could defeat. The work is
- * bounded by (distinct grams of a message) x (phrasings). */
+ * each of the best k entries. Term at a time with a dense accumulator: at the size of a customer's
+ * FAQ it fits the cache. Leaving out what cannot win any more (MaxScore) was tried and took twice
+ * as long: questions of one shop are too much alike for it. The work is bounded by (distinct grams
+ * of a message) x (phrasings), with no early exit that a hostile query could defeat. */
 #include "search_priv.h"
 
 #include <stdlib.h>
@@ -10,90 +11,60 @@
 #include "check.h"
 #include "mem.h"
 
-struct query_term {
-    const struct search_term *term; /* NULL: not in the index */
-    float weight;
-    uint32_t tf;
-};
-
-enum {
-    QUERY_SLOTS = TEXT_GRAMS_PER_MESSAGE * 2, /* half full at worst */
-};
-
-struct search_scratch {
-    struct text_gram grams[TEXT_GRAMS_PER_MESSAGE];
-    struct query_term terms[TEXT_GRAMS_PER_MESSAGE];
-    uint64_t slot_hash[QUERY_SLOTS]; /* of the terms of this query, 0: free; cleared after use */
-    uint16_t slot_term[QUERY_SLOTS];
-    uint16_t used_slots[TEXT_GRAMS_PER_MESSAGE];
-    float *doc_score; /* all 0 between queries */
-    uint32_t *touched;
-    uint32_t doc_cap;
-    float *entry_score; /* all 0 between queries */
-    uint32_t *entry_doc;
-    uint32_t *entries;
-    uint32_t entry_cap;
-};
+enum { QUERY_SLOTS = TEXT_GRAMS_PER_MESSAGE * 2 }; /* half full at worst */
 
 struct search_scratch *search_scratch_create(void)
 {
     return mem_zalloc(sizeof(struct search_scratch));
 }
 
-static void scratch_release(struct search_scratch *scratch)
-{
-    free(scratch->doc_score);
-    free(scratch->touched);
-    free(scratch->entry_score);
-    free(scratch->entry_doc);
-    free(scratch->entries);
-}
-
 void search_scratch_destroy(struct search_scratch **scratch)
 {
     if (*scratch == NULL)
         return;
-    scratch_release(*scratch);
+    free((*scratch)->doc_score);
+    free((*scratch)->touched);
     free(*scratch);
     *scratch = NULL;
 }
 
-static void scratch_fit(struct search_scratch *scratch, const struct search_index *index)
+static void scratch_fit(struct search_scratch *scratch, uint32_t docs)
 {
-    if (scratch->doc_cap >= index->doc_count && scratch->entry_cap >= index->entry_count)
+    if (scratch->doc_cap >= docs)
         return;
-    scratch_release(scratch);
-    scratch->doc_cap = index->doc_count;
-    scratch->entry_cap = index->entry_count;
-    scratch->doc_score = mem_zalloc(scratch->doc_cap * sizeof(float));
-    scratch->touched = mem_alloc(scratch->doc_cap * sizeof(uint32_t));
-    scratch->entry_score = mem_zalloc(scratch->entry_cap * sizeof(float));
-    scratch->entry_doc = mem_alloc(scratch->entry_cap * sizeof(uint32_t));
-    scratch->entries = mem_alloc(scratch->entry_cap * sizeof(uint32_t));
+    free(scratch->doc_score);
+    free(scratch->touched);
+    scratch->doc_cap = docs;
+    scratch->doc_score = mem_zalloc(docs * sizeof(float));
+    scratch->touched = mem_alloc((docs + 1) * sizeof(uint32_t)); /* one is written ahead */
 }
 
-static const struct search_term *term_find(const struct search_index *index, uint64_t hash)
+/* ---- the query's terms ---- */
+static void term_init(const struct search_index *index, struct search_query_term *term,
+                      const struct text_gram *gram, uint64_t hash)
 {
-    uint64_t at = hash & index->slot_mask;
+    uint32_t docs = index->header->doc_count;
+    bool common = search_is_common(index->common, hash);
 
-    while (index->slots[at].hash != 0) {
-        if (index->slots[at].hash == hash)
-            return &index->slots[at];
-        at = (at + 1) & index->slot_mask;
+    *term = (struct search_query_term){ .hash = hash, .tf = 1 };
+    if (index->base != NULL)
+        term->parts[0] = search_term_find(index->base, hash);
+    term->parts[index->base != NULL ? 1 : 0] = search_term_find(index, hash);
+    term->weight = search_gram_weight(gram->kind, common, docs) * index->header->idf_unseen;
+    for (int part = 0; part < 2; part++) {
+        if (term->parts[part] != NULL)
+            term->weight = term->parts[part]->weight;
     }
-    return NULL;
 }
 
-/* The distinct terms of the query; returns how many. */
-static size_t query_terms(const struct search_index *index, struct search_scratch *scratch,
-                          size_t gram_count)
+/* The distinct terms of the grams. */
+static void query_terms(const struct search_index *index, struct search_scratch *scratch)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < gram_count; i++) {
-        uint64_t hash = scratch->grams[i].hash != 0 ? scratch->grams[i].hash : 1;
+    for (size_t i = 0; i < scratch->gram_count; i++) {
+        uint64_t hash = search_term_hash(&scratch->grams[i]);
         size_t at = hash % QUERY_SLOTS;
-        struct query_term *term;
 
         while (scratch->slot_hash[at] != 0 && scratch->slot_hash[at] != hash)
             at = (at + 1) % QUERY_SLOTS;
@@ -104,61 +75,91 @@ static size_t query_terms(const struct search_index *index, struct search_scratc
         scratch->slot_hash[at] = hash;
         scratch->slot_term[at] = (uint16_t)count;
         scratch->used_slots[count] = (uint16_t)at;
-        term = &scratch->terms[count++];
-        term->term = term_find(index, hash);
-        term->weight = term->term != NULL ? term->term->weight
-                                          : search_gram_weight(&index->common, &scratch->grams[i]) *
-                                                index->idf_unseen;
-        term->tf = 1;
+        term_init(index, &scratch->terms[count], &scratch->grams[i], hash);
+        scratch->terms[count++].gram = (uint16_t)i;
     }
     for (size_t i = 0; i < count; i++)
         scratch->slot_hash[scratch->used_slots[i]] = 0;
-    return count;
+    scratch->term_count = count;
 }
 
-static uint32_t score_docs(const struct search_index *index, struct search_scratch *scratch,
-                           size_t term_count)
+/* ---- one run ---- */
+struct run {
+    const struct search_index *index;
+    const struct search_index *parts[2];
+    uint32_t first_doc[2]; /* of each part, in the numbers of the accumulator */
+    struct search_scratch *scratch;
+    uint32_t touched;
+};
+
+static void run_init(struct run *run, const struct search_index *index,
+                     struct search_scratch *scratch)
 {
-    uint32_t touched = 0;
-
-    for (size_t i = 0; i < term_count; i++) {
-        const struct query_term *term = &scratch->terms[i];
-        const struct search_posting *posting;
-
-        if (term->term == NULL)
-            continue;
-        posting = index->postings + term->term->start;
-        for (uint32_t n = term->term->count; n > 0; n--, posting++) {
-            float *score = &scratch->doc_score[posting->doc];
-
-            if (*score == 0.0f)
-                scratch->touched[touched++] = posting->doc;
-            *score += posting->impact * (float)term->tf;
-        }
+    *run = (struct run){ .index = index, .scratch = scratch };
+    run->parts[0] = index->base != NULL ? index->base : index;
+    if (index->base != NULL) {
+        run->parts[1] = index;
+        run->first_doc[1] = index->base->doc_count;
     }
-    return touched;
 }
 
-static uint32_t best_docs(const struct search_index *index, struct search_scratch *scratch,
-                          uint32_t touched)
+static const struct search_doc *doc_of(const struct run *run, uint32_t doc)
 {
-    uint32_t entries = 0;
+    if (run->parts[1] != NULL && doc >= run->first_doc[1])
+        return &run->parts[1]->docs[doc - run->first_doc[1]];
+    return &run->parts[0]->docs[doc];
+}
 
-    for (uint32_t i = 0; i < touched; i++) {
-        uint32_t doc = scratch->touched[i];
-        uint32_t entry = index->docs[doc].entry;
-        float score = scratch->doc_score[doc];
+static bool is_gone(const struct run *run, uint32_t doc)
+{
+    const struct search_index *index = run->index;
+    uint32_t entry;
 
-        scratch->doc_score[doc] = 0.0f;
-        if (scratch->entry_score[entry] == 0.0f)
-            scratch->entries[entries++] = entry;
-        else if (scratch->entry_score[entry] > score ||
-                 (scratch->entry_score[entry] == score && scratch->entry_doc[entry] < doc))
-            continue;
-        scratch->entry_score[entry] = score;
-        scratch->entry_doc[entry] = doc;
+    if (run->parts[1] == NULL || doc >= run->first_doc[1])
+        return false;
+    entry = run->parts[0]->docs[doc].entry;
+    return (index->gone[entry / 64] >> (entry % 64) & 1) != 0;
+}
+
+static void term_score(struct run *run, const struct search_query_term *term, int part)
+{
+    struct search_scratch *scratch = run->scratch;
+    const struct search_term *t = term->parts[part];
+    const search_posting *posting;
+    float step;
+
+    if (t == NULL)
+        return;
+    posting = run->parts[part]->postings + t->start;
+    step = t->most * (float)term->tf / SEARCH_IMPACT_MAX;
+    for (uint32_t n = t->count; n > 0; n--, posting++) {
+        uint32_t doc = (*posting >> SEARCH_IMPACT_BITS) + run->first_doc[part];
+        float *score = &scratch->doc_score[doc];
+
+        /* Written anyway, counted when new: a branch here is a coin toss. */
+        scratch->touched[run->touched] = doc;
+        run->touched += *score == 0.0f ? 1 : 0;
+        *score += step * (float)(*posting & SEARCH_IMPACT_MAX);
     }
-    return entries;
+}
+
+float search_impact(const struct search_index *part, const struct search_term *term, uint32_t doc)
+{
+    const search_posting *postings = part->postings + term->start;
+    uint32_t low = 0;
+    uint32_t high = term->count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (postings[middle] >> SEARCH_IMPACT_BITS < doc)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == term->count || postings[low] >> SEARCH_IMPACT_BITS != doc)
+        return 0.0f;
+    return term->most * (float)(postings[low] & SEARCH_IMPACT_MAX) / SEARCH_IMPACT_MAX;
 }
 
 static bool is_better(struct search_hit a, struct search_hit b)
@@ -166,55 +167,99 @@ static bool is_better(struct search_hit a, struct search_hit b)
     return a.score > b.score || (a.score == b.score && a.entry < b.entry);
 }
 
+/* Puts a phrasing among the best k entries; each entry is there once, with its best phrasing. */
 static size_t hit_insert(struct search_hit *hits, size_t count, size_t k, struct search_hit hit)
 {
-    size_t at = count < k ? count : k - 1;
+    size_t at = 0;
 
-    if (count == k && !is_better(hit, hits[k - 1]))
+    while (at < count && hits[at].entry != hit.entry)
+        at++;
+    if (at == count) {
+        if (count == k && !is_better(hit, hits[k - 1]))
+            return count;
+        at = count < k ? count++ : k - 1;
+    } else if (hits[at].score > hit.score ||
+               (hits[at].score == hit.score && hits[at].doc < hit.doc)) {
         return count;
+    }
     for (; at > 0 && is_better(hit, hits[at - 1]); at--)
         hits[at] = hits[at - 1];
     hits[at] = hit;
-    return count < k ? count + 1 : k;
+    return count;
+}
+
+/* The best k entries of what was touched; leaves the accumulator as it was. */
+static size_t best_hits(struct run *run, struct search_hit *hits, size_t k)
+{
+    struct search_scratch *scratch = run->scratch;
+    float least = 0.0f; /* what a phrasing needs to be among them */
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < run->touched; i++) {
+        uint32_t doc = scratch->touched[i];
+        float score = scratch->doc_score[doc];
+        const struct search_doc *d;
+
+        scratch->doc_score[doc] = 0.0f;
+        if (score < least || is_gone(run, doc))
+            continue;
+        d = doc_of(run, doc);
+        count = hit_insert(
+            hits, count, k,
+            (struct search_hit){
+                .entry = d->entry, .doc = doc, .phrasing = d->phrasing, .score = score });
+        least = count == k ? hits[k - 1].score : 0.0f;
+    }
+    return count;
+}
+
+/* What the query's own text would score, and how much it says: from sums of impacts to scores. */
+static float scale_of(const struct run *run)
+{
+    const struct search_scratch *scratch = run->scratch;
+    const struct search_header *h = run->index->header;
+    float grams = (float)scratch->gram_count;
+    float best = 0.0f;
+    float said = 0.0f;
+
+    for (size_t i = 0; i < scratch->term_count; i++) {
+        const struct search_query_term *term = &scratch->terms[i];
+        float tf = (float)term->tf;
+
+        best += term->weight * tf * search_saturation(tf, grams, h->mean_len);
+        said += term->weight * tf;
+    }
+    if (best <= 0.0f)
+        return 0.0f;
+    return (said < h->idf_unseen ? said / h->idf_unseen : 1.0f) / best;
 }
 
 size_t search_query(const struct search_index *index, struct search_scratch *scratch,
                     struct text_stemmer *stemmer, struct slice normalised, struct search_hit *hits,
                     size_t k)
 {
-    size_t grams;
-    size_t terms;
-    uint32_t entries;
-    size_t count = 0;
-    float best = 0.0f;
-    float said = 0.0f;
-    float trust;
+    struct run run;
+    size_t count;
 
     ENSURE(k > 0 && k <= SEARCH_TOP_MAX);
-    if (index->doc_count == 0)
+    scratch->term_count = 0;
+    if (search_index_docs(index) == 0)
         return 0;
-    scratch_fit(scratch, index);
-    grams =
+    run_init(&run, index, scratch);
+    scratch_fit(scratch, search_index_docs(index));
+    scratch->gram_count =
         text_grams(stemmer, normalised, SEARCH_GRAM_KINDS, scratch->grams, TEXT_GRAMS_PER_MESSAGE);
-    terms = query_terms(index, scratch, grams);
-    for (size_t i = 0; i < terms; i++) {
-        float tf = (float)scratch->terms[i].tf;
-
-        best +=
-            scratch->terms[i].weight * tf * search_saturation(tf, (float)grams, index->mean_len);
-        said += scratch->terms[i].weight * tf;
+    query_terms(index, scratch);
+    scratch->scale = scale_of(&run);
+    for (size_t i = 0; i < scratch->term_count; i++) {
+        term_score(&run, &scratch->terms[i], 0);
+        term_score(&run, &scratch->terms[i], 1);
     }
-    trust = said < index->idf_unseen ? said / index->idf_unseen : 1.0f;
-    entries = best_docs(index, scratch, score_docs(index, scratch, terms));
-    for (uint32_t i = 0; i < entries; i++) {
-        uint32_t entry = scratch->entries[i];
-        float score = scratch->entry_score[entry] / best;
+    count = best_hits(&run, hits, k);
+    for (size_t i = 0; i < count; i++) {
+        float score = hits[i].score * scratch->scale;
 
-        score = (score < 1.0f ? score : 1.0f) * trust;
-        scratch->entry_score[entry] = 0.0f;
-        count = hit_insert(hits, count, k,
-                           (struct search_hit){
-                               .entry = entry, .doc = scratch->entry_doc[entry], .score = score });
+        hits[i].score = score < 1.0f ? score : 1.0f;
     }
     return count;
 }

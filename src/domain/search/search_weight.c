@@ -5,6 +5,7 @@
  * and "where" still tell two entries about the same thing apart. */
 #include "search_priv.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -14,10 +15,16 @@ static const float k1 = 1.2f;
 static const float b = 0.6f;
 
 static const float weight_stem = 1.0f;
-static const float weight_char4 = 0.35f; /* a word has about as many as letters */
-static const float weight_cjk1 = 0.5f;
-static const float weight_cjk2 = 1.0f;
-static const float weight_common = 0.2f;
+static const float weight_char4 = 0.25f; /* a word has about as many as letters */
+static const float weight_cjk1 = 1.0f;
+static const float weight_cjk2 = 0.8f;
+
+/* Of the listed words, in an index of few documents and of many, which has counted them itself. */
+static const float common_few = 0.2f;
+static const float common_many_latin = 1.0f;
+static const float common_many_cjk = 0.3f;
+static const float docs_few = 200.0f;
+static const float docs_many = 10000.0f;
 
 static const char *const common_words[] = {
     "a",    "about", "am",     "an",     "and",    "any",   "are",   "as",     "at",     "be",
@@ -56,14 +63,13 @@ static void common_add(struct search_common *common, uint64_t hash)
     ENSURE(common->count < SEARCH_COMMON_SLOTS / 2);
 }
 
-static bool is_common(const struct search_common *common, uint64_t hash)
+bool search_is_common(const uint64_t *slots, uint64_t hash)
 {
     size_t at = hash % SEARCH_COMMON_SLOTS;
 
-    while (common->slots[at] != 0) {
-        if (common->slots[at] == hash)
+    for (; slots[at] != 0; at = (at + 1) % SEARCH_COMMON_SLOTS) {
+        if (slots[at] == hash)
             return true;
-        at = (at + 1) % SEARCH_COMMON_SLOTS;
     }
     return false;
 }
@@ -92,11 +98,23 @@ void search_common_init(struct search_common *common, struct text_stemmer *stemm
     }
 }
 
-float search_gram_weight(const struct search_common *common, const struct text_gram *gram)
+/* Between few and many documents, by their logarithm. */
+static float common_weight(bool cjk, uint32_t docs)
 {
-    float weight = is_common(common, gram->hash) ? weight_common : 1.0f;
+    float many = cjk ? common_many_cjk : common_many_latin;
+    float part = logf((float)docs / docs_few) / logf(docs_many / docs_few);
 
-    switch (gram->kind) {
+    if (docs == 0 || part <= 0.0f)
+        return common_few;
+    return part >= 1.0f ? many : common_few + (many - common_few) * part;
+}
+
+float search_gram_weight(unsigned kind, bool common, uint32_t docs)
+{
+    bool cjk = kind == TEXT_GRAM_CJK1 || kind == TEXT_GRAM_CJK2;
+    float weight = common ? common_weight(cjk, docs) : 1.0f;
+
+    switch (kind) {
     case TEXT_GRAM_STEM:
         return weight * weight_stem;
     case TEXT_GRAM_CHAR4:
@@ -111,4 +129,11 @@ float search_gram_weight(const struct search_common *common, const struct text_g
 float search_saturation(float tf, float len, float mean_len)
 {
     return tf * (k1 + 1.0f) / (tf + k1 * (1.0f - b + b * len / mean_len));
+}
+
+float search_idf(uint32_t docs, uint32_t with_term)
+{
+    float with = (float)(with_term < docs ? with_term : docs);
+
+    return logf(1.0f + ((float)docs - with + 0.5f) / (with + 0.5f));
 }
