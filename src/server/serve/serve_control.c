@@ -10,6 +10,8 @@
 #include "net.h"
 #include "schema.h"
 #include "serve_priv.h"
+#include "store_backend.h"
+#include "store_sqlite.h"
 
 #include "kefu/v1/control.pb-c.h"
 
@@ -28,6 +30,8 @@ struct control {
     Kefu__V1__ControlRequest *request;
     bool working;
     bool directory; /* agents changed: every shard must know */
+    bool checked;   /* report is the answer's */
+    struct store_check_report report;
     enum err_code rc;
     struct err err;
 };
@@ -49,12 +53,28 @@ static void control_free(struct control *control)
     free(control);
 }
 
+static void report_fill(Kefu__V1__CheckReport *out, const struct store_check_report *report)
+{
+    kefu__v1__check_report__init(out);
+    out->events = report->events;
+    out->conversations = report->conversations;
+    out->bad_checksums = report->bad_checksums;
+    out->seq_gaps = report->seq_gaps;
+    out->client_id_repeats = report->client_id_repeats;
+    out->quarantined = report->quarantined;
+}
+
 static void control_answer(struct control *control)
 {
     Kefu__V1__ControlReply reply = KEFU__V1__CONTROL_REPLY__INIT;
     Kefu__V1__Error error = KEFU__V1__ERROR__INIT;
+    Kefu__V1__CheckReport check;
 
     reply.ok = control->rc == ERR_OK;
+    if (control->checked) {
+        report_fill(&check, &control->report);
+        reply.check = &check;
+    }
     if (!reply.ok) {
         error.code = (char *)err_code_name(control->rc);
         error.message = control->err.text;
@@ -81,6 +101,16 @@ static enum err_code run_backup(struct control *control)
                         &control->err);
 }
 
+static enum err_code run_check(struct control *control)
+{
+    struct store *store = control->node->server->store;
+
+    if (store->backend != &store_sqlite_backend)
+        return err_set(&control->err, ERR_UNSUPPORTED, "this store has nothing to check");
+    control->checked = true;
+    return store_sqlite_check_running(store, &control->report, &control->err);
+}
+
 static enum err_code run_create(struct control *control)
 {
     const Kefu__V1__ControlRequest *request = control->request;
@@ -102,6 +132,7 @@ static const struct {
     bool directory;
 } commands[] = {
     { "backup", run_backup, false },
+    { "check", run_check, false },
     { "admin-create", run_create, true },
     { "admin-reset", run_reset, true },
 };
