@@ -11,7 +11,7 @@
 #include "pool.h"
 
 enum {
-    NET_OUT_SPARE_MAX = 128,     /* 128 KiB per shard: one burst's worth of write buffers */
+    NET_OUT_SPARE_MAX = 512,     /* 512 KiB per shard: what one turn of a busy loop writes into */
     NET_OUT_CAP_MIN = 1024 - 16, /* most turns of most connections fit */
 };
 
