@@ -143,13 +143,17 @@ enum err_code desk_agent_set(struct desk *desk, struct agent_id id, struct slice
     ENSURE(id.v != 0);
     if (capacity > LIMIT_AGENT_CAPACITY_MAX)
         return err_set_field(err, ERR_INVALID, "capacity", "at most %d", LIMIT_AGENT_CAPACITY_MAX);
+    if (capacity == 0)
+        capacity = LIMIT_AGENT_CAPACITY_DEFAULT;
     if (agent == NULL)
         agent = agent_add(desk, id);
     if (agent == NULL)
         return err_set(err, ERR_TOO_BIG, "more than %d agents", DESK_AGENTS_MAX);
+    if (agent->capacity == capacity && slice_equal(slice_of(agent->name), name))
+        return ERR_OK;
     free(agent->name);
     agent->name = mem_strndup(name.ptr != NULL ? name.ptr : "", name.len);
-    agent->capacity = capacity > 0 ? capacity : LIMIT_AGENT_CAPACITY_DEFAULT;
+    agent->capacity = capacity;
     presence_tell(desk, agent);
     queue_drain(desk);
     return ERR_OK;

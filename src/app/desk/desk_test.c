@@ -482,6 +482,27 @@ static void capacity_has_a_limit(void **state)
     assert_string_equal(err.field, "capacity");
 }
 
+static void consoles_hear_of_what_changed_only(void **state)
+{
+    struct fixture *f = *state;
+    unsigned told = f->presence_count;
+
+    agent_set(f, ANN, 2);
+    assert_int_equal(f->presence_count, told);
+    agent_set(f, ANN, 3);
+    assert_int_equal(f->presence_count, told + 1);
+    assert_int_equal(f->presence.capacity, 3);
+    session(f, ANN, true);
+    assert_int_equal(f->presence_count, told + 2);
+    assert_int_equal(f->presence.status, DESK_ONLINE);
+    for (unsigned i = 0; i < 3; i++) /* loads change: told together, at the tick */
+        report(f, 101 + i, CONV_AGENT, ANN, 0);
+    assert_int_equal(f->presence_count, told + 2);
+    pass(f, 2000);
+    assert_int_equal(f->presence_count, told + 3);
+    assert_int_equal(f->presence.load, 3);
+}
+
 static int pick_nobody_but_last(void *ctx, const struct desk_waiting_view *waiting,
                                 const struct desk_agent_view *agents, unsigned count,
                                 int64_t now_ms)
@@ -534,6 +555,7 @@ int main(void)
         TEST(visitors_learn_their_place_when_it_changes),
         TEST(the_wait_is_estimated_from_the_last_ones),
         TEST(capacity_has_a_limit),
+        TEST(consoles_hear_of_what_changed_only),
         TEST(a_long_queue_is_searched_bit_by_bit),
     };
 
