@@ -424,10 +424,12 @@ void action_run(struct chat *chat, struct conv *conv, struct run *run)
         chat_refuse(chat, action, &err);
         return;
     }
-    if (row->now != NULL)
+    if (row->now != NULL) {
+        conv_touch(chat, conv);
         row->now(chat, conv, action);
-    else
-        turn_run(chat, conv, run);
+        return;
+    }
+    turn_run(chat, conv, run);
 }
 
 void action_due(struct chat *chat, struct conv *conv)

@@ -54,16 +54,18 @@ static bool conv_evictable(struct chat *chat, const struct conv *conv)
     return conv_evictable_but_owed(chat, conv) && !conv->desk_owed;
 }
 
+/* What may not leave goes to the end of the list, so that it is not met again and again. */
 static bool evict_one(struct chat *chat)
 {
-    unsigned tries = 64; /* the oldest are nearly always idle; do not scan the table */
+    for (unsigned tries = EVICT_TRIES; chat->oldest != NULL && tries > 0; tries--) {
+        struct conv *conv = chat->oldest;
 
-    for (struct conv *conv = chat->oldest; conv != NULL && tries > 0; conv = conv->newer, tries--) {
         conv_settle(chat, conv);
         if (conv_evictable(chat, conv)) {
             conv_drop(chat, conv);
             return true;
         }
+        conv_touch(chat, conv);
     }
     return false;
 }
@@ -92,10 +94,12 @@ void conv_evict_idle(struct chat *chat)
         struct conv *next = conv->newer;
 
         conv_settle(chat, conv);
-        if (conv_evictable(chat, conv))
+        if (conv_evictable(chat, conv)) {
             conv_drop(chat, conv);
-        else
+        } else {
             marks_store(chat, conv);
+            conv_touch(chat, conv);
+        }
         conv = next;
     }
 }

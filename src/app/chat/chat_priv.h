@@ -34,6 +34,7 @@ enum {
     DUE_AHEAD_MS = 10 * 60 * 1000,           /* ... and this far ahead */
     DUE_MAX = 512 * 1024,
     EVICT_PER_TICK = 8192, /* bounds a tick */
+    EVICT_TRIES = 1024,    /* the oldest are nearly always idle; the others move to the end */
     APPEND_CHUNK = 256,    /* turns of one call to the store */
     RETRY_MS = 1000,       /* hint to clients that were answered busy */
 };
