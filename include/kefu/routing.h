@@ -142,6 +142,7 @@ struct route_agent_info {
     uint8_t levels[ROUTE_SKILLS_MAX];    /* 0: has not */
     uint32_t capacity;                   /* whole conversations */
     uint32_t calendar;                   /* ROUTE_NONE: any time */
+    uint32_t speed_percent;              /* 100: as fast as the average */
 };
 ROUTE_API bool route_agent_info(const struct route_config *config, uint32_t agent,
                                 struct route_agent_info *out);
@@ -345,6 +346,9 @@ struct route_options {
     uint32_t classes_max;       /* kinds of conversation at a time; 0: 1,024 */
     int64_t now_ms;
     bool trace;
+    /* For simulations, which see no messages and compare presets: */
+    bool never_quiet;
+    const enum route_preset *preset; /* for all queues but manual ones; NULL: as configured */
     /* Called inside route_event, once per action, in order; the action is gone afterwards. It may
      * ask the router (the functions with a const router), not tell it events. */
     void (*act)(void *ctx, const struct route_action *action);

@@ -262,6 +262,7 @@ bool route_agent_info(const struct route_config *config, uint32_t agent,
         .teams = def->teams,
         .capacity = def->capacity / ROUTE_UNIT,
         .calendar = def->calendar,
+        .speed_percent = def->speed_percent,
     };
     memcpy(out->levels, def->levels, sizeof(out->levels));
     return true;

@@ -75,7 +75,7 @@ static int64_t hold_of(struct route_router *router, const struct route_conv *c)
 
     if (request->last_agent == ROUTE_NONE || wait == 0 ||
         router->now - request->last_ms > settings->reopen_within_ms ||
-        router->config->queues[request->queue].preset == ROUTE_MANUAL ||
+        router->queues[request->queue].preset == ROUTE_MANUAL ||
         router->agents[request->last_agent].presence != ROUTE_ONLINE ||
         !route_has(route_level_agents(router, c->klass, 0), request->last_agent))
         return ROUTE_NEVER;

@@ -174,13 +174,13 @@ void route_trace_fill(const struct route_router *router, const struct route_conv
     out->rule = conv->request.rule;
     out->queue = key->queue;
     out->ring = conv->ring;
-    out->preset = q->preset;
+    out->preset = router->queues[key->queue].preset;
     if (router->stats.capacity > 0)
         out->occupancy_permille =
             (uint32_t)((uint64_t)router->stats.used * 1000 / router->stats.capacity);
     explain_ability(&e);
     explain_availability(&e);
-    if (q->preset == ROUTE_EFFICIENT || q->preset == ROUTE_BALANCED)
+    if (out->preset == ROUTE_EFFICIENT || out->preset == ROUTE_BALANCED)
         explain_bucket(&e);
     explain_scores(&e);
 }

@@ -8,7 +8,8 @@
 
 enum {
     SCORE_FULL = 1000,
-    AVERAGE = SCORE_FULL / 2, /* of agents without figures */
+    SPEED_AVERAGE = SCORE_FULL / 3, /* of agents without figures: the score of speed 1 */
+    CSAT_AVERAGE = SCORE_FULL / 2,
     CAPACITY_DEFAULT = 3,
 };
 
@@ -114,7 +115,8 @@ static void read_speed(struct route_load *load, void *out)
     double speed;
 
     if (load_number(load, 0.5, 2, &speed))
-        def->fixed[1] = (uint32_t)((speed - 0.5) / 1.5 * SCORE_FULL + 0.5);
+        def->speed_percent = (uint32_t)(speed * 100 + 0.5);
+    def->fixed[1] = (def->speed_percent - 50) * SCORE_FULL / 150;
 }
 
 static void read_csat(struct route_load *load, void *out)
@@ -143,7 +145,8 @@ static void read_agent(struct route_load *load, unsigned at, void *out)
     struct route_agent_def def = {
         .capacity = CAPACITY_DEFAULT * ROUTE_UNIT,
         .calendar = ROUTE_NONE,
-        .fixed = { 0, AVERAGE, AVERAGE, 0 },
+        .speed_percent = 100,
+        .fixed = { 0, SPEED_AVERAGE, CSAT_AVERAGE, 0 },
     };
 
     (void)at;

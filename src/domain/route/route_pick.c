@@ -62,12 +62,12 @@ static inline uint32_t distance(const struct route_router *router, uint32_t star
 int64_t route_score(const struct route_router *router, const struct route_conv *conv,
                     uint32_t agent, uint32_t fade)
 {
-    const struct route_queue *q = &router->config->queues[conv->request.queue];
+    const struct route_queue_state *q = &router->queues[conv->request.queue];
 
     if (q->preset == ROUTE_EFFICIENT)
         return composite(router, conv, agent, fade);
     if (q->preset == ROUTE_ROUND_ROBIN)
-        return -(int64_t)distance(router, router->queues[conv->request.queue].next_agent, agent);
+        return -(int64_t)distance(router, q->next_agent, agent);
     return idle_ms(router, agent);
 }
 
@@ -144,7 +144,7 @@ static uint32_t lowest_load_of(const struct route_router *router, const struct r
 uint32_t route_pick(struct route_router *router, uint32_t conv)
 {
     const struct route_conv *c = &router->convs[conv];
-    enum route_preset preset = router->config->queues[c->request.queue].preset;
+    enum route_preset preset = router->queues[c->request.queue].preset;
     const uint64_t *able;
 
     if (preset == ROUTE_MANUAL)

@@ -96,6 +96,7 @@ struct route_agent_def {
     uint64_t languages, channels, teams; /* languages and channels: 0 is any */
     uint32_t capacity;                   /* hundredths */
     uint32_t calendar;
+    uint32_t speed_percent;
     uint32_t fixed[4]; /* specialist, speed, csat, -: 0 .. 1,000 each, for the score */
     uint8_t levels[ROUTE_SKILLS_MAX];
 };
@@ -228,6 +229,7 @@ struct route_waits {
 struct route_queue_state {
     uint32_t waiting, first, last; /* in no particular order */
     uint32_t next_agent;           /* rotating start */
+    enum route_preset preset;
     struct route_waits waits[ROUTE_WAIT_POSITIONS];
 };
 

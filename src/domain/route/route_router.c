@@ -144,8 +144,13 @@ static bool make_queues(struct route_router *router)
     uint32_t count = router->config->names[ROUTE_KIND_QUEUE].count;
 
     router->queues = route_pool_alloc(&router->pool, count, sizeof(*router->queues));
-    for (uint32_t i = 0; i < count && router->queues != NULL; i++)
+    for (uint32_t i = 0; i < count && router->queues != NULL; i++) {
+        enum route_preset preset = router->config->queues[i].preset;
+        const enum route_preset *all = router->options.preset;
+
         router->queues[i].first = router->queues[i].last = ROUTE_NONE;
+        router->queues[i].preset = all != NULL && preset != ROUTE_MANUAL ? *all : preset;
+    }
     return router->queues != NULL;
 }
 
@@ -157,7 +162,8 @@ bool route_router_create(const struct route_options *options, struct route_route
     *out = NULL;
     if (options->config == NULL || options->act == NULL || options->conversations_max == 0 ||
         options->conversations_max > ROUTE_CONVERSATIONS_MAX ||
-        options->classes_max > ROUTE_CLASSES_MAX || options->now_ms < 0)
+        options->classes_max > ROUTE_CLASSES_MAX || options->now_ms < 0 ||
+        (options->preset != NULL && (unsigned)*options->preset >= ROUTE_MANUAL))
         return false;
     route_pool_init(&pool, options->memory);
     router = route_pool_alloc(&pool, 1, sizeof(*router));
@@ -176,6 +182,7 @@ bool route_router_create(const struct route_options *options, struct route_route
         route_router_destroy(&router);
         return false;
     }
+    router->options.preset = NULL; /* the caller's, until here */
     *out = router;
     return true;
 }

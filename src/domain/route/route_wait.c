@@ -81,7 +81,7 @@ static void level_join(struct route_router *router, uint32_t conv)
     struct route_level *level = &router->levels[at];
 
     route_tree_insert(router, level, conv);
-    if (level->waiting == 1 && router->config->queues[c->request.queue].preset != ROUTE_MANUAL) {
+    if (level->waiting == 1 && router->queues[c->request.queue].preset != ROUTE_MANUAL) {
         route_level_agents(router, c->klass, c->ring);
         level->active_at = router->active_count;
         router->active[router->active_count++] = at;
@@ -111,7 +111,8 @@ static int64_t next_due(const struct route_router *router, const struct route_co
     if (c->state == ROUTE_CONV_OFFERED)
         return c->offer_until;
     if (c->state == ROUTE_CONV_ASSIGNED) {
-        bool counts = router->config->settings.quiet_ms > 0 && !c->quiet;
+        bool counts =
+            router->config->settings.quiet_ms > 0 && !c->quiet && !router->options.never_quiet;
 
         return counts ? c->message_ms + router->config->settings.quiet_ms : ROUTE_NEVER;
     }
