@@ -187,19 +187,17 @@ void api_openapi(struct buf *out)
         for (size_t i = 0; i < (*t)->count; i++) {
             if (path_seen(t, i))
                 continue;
-            if (!first)
-                buf_add_char(out, ',');
+            buf_add_text(out, first ? "\n" : ",\n");
             first = false;
             path_add(out, (*t)->items[i].path, &set);
         }
     }
-    buf_add_text(out, "},\"components\":{\"securitySchemes\":{\"token\":{\"type\":\"http\","
+    buf_add_text(out, "\n},\"components\":{\"securitySchemes\":{\"token\":{\"type\":\"http\","
                       "\"scheme\":\"bearer\"},\"session\":{\"type\":\"apiKey\",\"in\":\"cookie\","
                       "\"name\":\"kefu_http\"}},\"schemas\":{");
     for (size_t i = 0; i < set.n; i++) { /* grows while it is walked */
-        if (i > 0)
-            buf_add_char(out, ',');
+        buf_add_text(out, i > 0 ? ",\n" : "\n");
         schema_add(out, set.items[i], &set);
     }
-    buf_add_text(out, "}}}\n");
+    buf_add_text(out, "\n}}}\n");
 }

@@ -8,7 +8,7 @@
 #include "check.h"
 
 /* Words over vectors over nothing: cosines of short texts are noisy, so they only move what the
- * words have found; a calibrated class counts as much as the words (docs/decisions/0007). */
+ * words have found; a calibrated class counts as much as the words (docs/decisions/0009). */
 static const float signal_weights[SEARCH_SIGNALS] = {
     [SEARCH_BY_WORDS] = 1.0f,
     [SEARCH_BY_VECTORS] = 0.2f,

@@ -14,6 +14,7 @@ static const struct command commands[] = {
     { "check", command_check, "[--data DIR] [--json]: reads everything, counts what is wrong" },
     { "nlu", command_nlu,
       "train|eval|predict|convert|inbox ...: intents from examples (each part says its options)" },
+    { "docs", command_docs, "config|openapi: a reference page, as in docs/" },
     { "config", command_config, "[OPTIONS] [--json]: every setting, its value and its source" },
     { "rules", command_rules,
       "compile --rules FILE --out FILE | scan --rules FILE [--json]: texts on standard input" },

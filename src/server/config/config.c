@@ -41,10 +41,11 @@ static const struct config_row rows[CONFIG_KEY_COUNT] = {
                        "sqlite, or memory (keeps nothing)" },
     [CONFIG_DEMO] = { "demo", CONFIG_TYPE_FLAG, "false", 0, NULL,
                       "fill an empty workspace with a demo shop" },
-    [CONFIG_DEMO_DIR] = { "demo_dir", CONFIG_TYPE_TEXT, "", 0, NULL,
-                          "folder of the demo's content; empty: the installed one" },
     [CONFIG_PUBLIC_URL] = { "public_url", CONFIG_TYPE_TEXT, "", 0, NULL,
                             "address that people use, when a proxy stands in front" },
+    [CONFIG_TLS_CERT] = { "tls_cert", CONFIG_TYPE_TEXT, "", 0, NULL,
+                          "PEM file of the certificate with its chain; read again on SIGHUP" },
+    [CONFIG_TLS_KEY] = { "tls_key", CONFIG_TYPE_TEXT, "", 0, NULL, "PEM file of its private key" },
     [CONFIG_REQUIRE_TLS] = { "require_tls", CONFIG_TYPE_FLAG, "false", 0, NULL,
                              "refuse log-in over plain http" },
     [CONFIG_TRUSTED_PROXIES] = { "trusted_proxies", CONFIG_TYPE_TEXT, "", 0, NULL,
@@ -424,6 +425,27 @@ void config_print(const struct config *config, FILE *out)
     }
     if (config->json)
         fputs("}\n", out);
+}
+
+void config_print_reference(FILE *out)
+{
+    fputs("# Settings\n\nCommand line > environment > `kefu.yaml` (or `--config FILE`) > default. "
+          "None is required.\n`kefu config` prints each with its value and where it came from. "
+          "Written by `kefu docs config`.\n\n"
+          "| `kefu.yaml` | Environment | Default | Meaning |\n|---|---|---|---|\n",
+          out);
+    for (int key = 0; key < CONFIG_KEY_COUNT; key++) {
+        char variable[64];
+        size_t len = (size_t)snprintf(variable, sizeof(variable), "KEFU_%s", rows[key].name);
+
+        for (size_t i = 0; i < len; i++) {
+            if (variable[i] >= 'a' && variable[i] <= 'z')
+                variable[i] = (char)(variable[i] - 'a' + 'A');
+        }
+        fprintf(out, "| `%s` | `%s` | %s%s%s | %s |\n", rows[key].name, variable,
+                rows[key].initial[0] != '\0' ? "`" : "", rows[key].initial,
+                rows[key].initial[0] != '\0' ? "`" : "", rows[key].help);
+    }
 }
 
 void config_print_help(FILE *out)

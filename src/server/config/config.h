@@ -32,8 +32,9 @@ enum config_key {
     CONFIG_WORKERS,
     CONFIG_STORE,
     CONFIG_DEMO,
-    CONFIG_DEMO_DIR,
     CONFIG_PUBLIC_URL,
+    CONFIG_TLS_CERT,
+    CONFIG_TLS_KEY,
     CONFIG_REQUIRE_TLS,
     CONFIG_TRUSTED_PROXIES,
     CONFIG_LOG_LEVEL,
@@ -81,6 +82,8 @@ const char *config_source_name(enum config_source source);
 
 /* Name, value and source of every setting, one a line or one JSON object. */
 void config_print(const struct config *config, FILE *out);
+/* The reference page docs/config.md: every setting with its default and meaning. */
+void config_print_reference(FILE *out);
 /* The options and what they do. */
 void config_print_help(FILE *out);
 

@@ -212,6 +212,7 @@ static enum err_code threads_start(struct server *server, struct err *err)
     server->logins = worker_pool_start(SERVE_LOGIN_THREADS, SERVE_LOGIN_QUEUE_MAX);
     serve_metric_init(server);
     server->left = mem_zalloc(server->shards * sizeof(struct directory *));
+    server->tls_left = mem_zalloc(server->shards * sizeof(struct serve_tls *));
     ops.ctx = server;
     return shard_group_start(server->shards, &ops, &server->group, err);
 }
@@ -248,7 +249,8 @@ void serve_ready(struct server *server)
     if (config_text(config, CONFIG_PUBLIC_URL)[0] != '\0')
         snprintf(base, sizeof(base), "%s", config_text(config, CONFIG_PUBLIC_URL));
     else
-        snprintf(base, sizeof(base), "http://localhost:%u", server->port);
+        snprintf(base, sizeof(base), "http%s://localhost:%u",
+                 config_text(config, CONFIG_TLS_CERT)[0] != '\0' ? "s" : "", server->port);
     LOG_INFO("ready", KV_U64("port", server->port), KV_U64("shards", server->shards));
     puts("\nKefu is ready.");
     if (config_flag(config, CONFIG_DEMO))
@@ -261,16 +263,65 @@ void serve_ready(struct server *server)
     fflush(stdout);
 }
 
-static void signals_wait(const sigset_t *set)
+/* NULL without a certificate. */
+static enum err_code tls_open(const struct config *config, struct serve_tls **out, struct err *err)
+{
+    const char *chain = config_text(config, CONFIG_TLS_CERT);
+    const char *key = config_text(config, CONFIG_TLS_KEY);
+    struct net_tls_context *context = NULL;
+    enum err_code rc;
+
+    *out = NULL;
+    if (chain[0] == '\0' && key[0] == '\0')
+        return ERR_OK;
+    if (chain[0] == '\0' || key[0] == '\0')
+        return err_set_field(err, ERR_INVALID, chain[0] == '\0' ? "tls_cert" : "tls_key",
+                             "tls_cert and tls_key go together");
+    rc = net_tls_server_create(chain, key, &context, err);
+    if (rc != ERR_OK)
+        return rc;
+    *out = mem_zalloc(sizeof(**out));
+    (*out)->context = context;
+    return ERR_OK;
+}
+
+static void tls_free(struct serve_tls **tls)
+{
+    if (*tls == NULL)
+        return;
+    net_tls_context_destroy(&(*tls)->context);
+    free(*tls);
+    *tls = NULL;
+}
+
+/* A certificate that cannot be read leaves the old one in place: a renewal must not end a service.
+ */
+static void tls_reload(struct server *server)
+{
+    struct serve_tls *tls = NULL;
+    struct err err = { 0 };
+
+    if (tls_open(server->config, &tls, &err) != ERR_OK) {
+        LOG_ERROR("certificate_not_reloaded", KV_TEXT("field", err.field), KV_ERR(&err));
+        return;
+    }
+    if (tls != NULL)
+        node_tls_replace(server, tls);
+    LOG_INFO("reloaded", KV_BOOL("certificate", tls != NULL));
+}
+
+static void signals_wait(struct server *server, const sigset_t *set)
 {
     int got = 0;
 
-    while (sigwait(set, &got) != 0 || got == SIGHUP)
-        continue;
+    while (sigwait(set, &got) != 0 || got == SIGHUP) {
+        if (got == SIGHUP)
+            tls_reload(server);
+    }
     LOG_INFO("stopping", KV_I64("signal", got));
 }
 
-static void directories_free(struct server *server)
+static void shared_free(struct server *server)
 {
     for (uint32_t i = 0; server->left != NULL && i < server->shards; i++) {
         for (uint32_t j = i + 1; j < server->shards; j++) {
@@ -281,6 +332,15 @@ static void directories_free(struct server *server)
     }
     directory_destroy(&server->directory);
     free(server->left);
+    for (uint32_t i = 0; server->tls_left != NULL && i < server->shards; i++) {
+        for (uint32_t j = i + 1; j < server->shards; j++) {
+            if (server->tls_left[j] == server->tls_left[i])
+                server->tls_left[j] = NULL;
+        }
+        tls_free(&server->tls_left[i]);
+    }
+    tls_free(&server->tls);
+    free(server->tls_left);
 }
 
 static void server_stop(struct server *server)
@@ -289,7 +349,7 @@ static void server_stop(struct server *server)
     worker_pool_stop(&server->logins);
     shard_group_stop(&server->group);
     store_close(&server->store);
-    directories_free(server);
+    shared_free(server);
     serve_metric_fini(server);
     api_destroy(&server->api);
 }
@@ -299,6 +359,8 @@ static enum err_code server_start(struct server *server, struct err *err)
     enum err_code rc = http_trust_parse(
         slice_of(config_text(server->config, CONFIG_TRUSTED_PROXIES)), &server->trust, err);
 
+    if (rc == ERR_OK)
+        rc = tls_open(server->config, &server->tls, err);
     if (rc == ERR_OK)
         rc = port_probe(server, err);
     if (rc == ERR_OK)
@@ -344,8 +406,11 @@ enum err_code serve_run(const struct config *config, struct err *err)
     rc = server_start(&server, err);
     if (rc == ERR_OK) {
         rates_report(config);
+        if (server.tls != NULL)
+            node_tls_replace(&server, server.tls);
+        server.tls = NULL;
         node_begin(&server);
-        signals_wait(&signals);
+        signals_wait(&server, &signals);
     }
     server_stop(&server);
     return rc;

@@ -146,6 +146,61 @@ void node_reload(struct node *node)
     shard_post_reserved(node_shard(node, 0), &msg);
 }
 
+/* ---- certificates ---------------------------------------------------------------------------- */
+
+struct tls_msg {
+    struct shard_msg head;
+    struct serve_tls *tls;
+};
+
+static void tls_release_run(struct shard_msg *head, struct shard *shard)
+{
+    struct tls_msg *msg = CONTAINER_OF(head, struct tls_msg, head);
+
+    (void)shard;
+    if (--msg->tls->holders == 0) {
+        net_tls_context_destroy(&msg->tls->context);
+        free(msg->tls);
+    }
+    free(msg);
+}
+
+static void tls_take(struct node *node, struct serve_tls *tls)
+{
+    struct tls_msg *msg = mem_zalloc(sizeof(*msg));
+    struct shard_msg *head = &msg->head;
+
+    msg->head.run = tls_release_run;
+    msg->tls = node->tls;
+    node->tls = tls;
+    http_server_tls_set(node->http, tls->context);
+    if (msg->tls != NULL)
+        shard_post_reserved(node_shard(node, 0), &head);
+    else
+        free(msg);
+}
+
+static void tls_run(struct shard_msg *head, struct shard *shard)
+{
+    struct tls_msg *msg = CONTAINER_OF(head, struct tls_msg, head);
+
+    tls_take(node_of(shard), msg->tls);
+    free(msg);
+}
+
+void node_tls_replace(struct server *server, struct serve_tls *tls)
+{
+    tls->holders = server->shards;
+    for (uint32_t i = 0; i < server->shards; i++) {
+        struct tls_msg *msg = mem_zalloc(sizeof(*msg));
+        struct shard_msg *head = &msg->head;
+
+        msg->head.run = tls_run;
+        msg->tls = tls;
+        shard_post_reserved(shard_group_at(server->group, i), &head);
+    }
+}
+
 /* ---- replies --------------------------------------------------------------------------------- */
 
 void node_answer(struct node *node, uint64_t session, const Kefu__V1__ServerFrame *frame)
@@ -382,6 +437,7 @@ static void node_fini(struct shard *shard, void *ctx)
     node_limit_fini(node);
     buf_fini(&node->buf);
     node->server->left[node->index] = node->directory;
+    node->server->tls_left[node->index] = node->tls;
     free(node);
 }
 

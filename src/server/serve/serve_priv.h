@@ -46,6 +46,12 @@ enum {
 
 struct node;
 
+/* A certificate and the shards that may still use it; counted on shard 0 only. */
+struct serve_tls {
+    struct net_tls_context *context;
+    uint32_t holders;
+};
+
 struct server {
     const struct config *config;
     struct store *store;
@@ -57,9 +63,11 @@ struct server {
     struct shard_group *group;
     uint32_t shards;
     struct http_trust trust;
+    struct serve_tls *tls;       /* NULL: plain; of the start, later ones come by message */
     struct directory *directory; /* the first one, until the shards have it */
     int64_t id_mark_ms;
     struct directory **left; /* at the end: what each shard still had */
+    struct serve_tls **tls_left;
     uint16_t port;
     char setup[AUTH_SECRET_TEXT_MAX];
 };
@@ -95,6 +103,7 @@ struct node {
     struct gateway *gateway;
     struct http_server *http;
     struct net_listener *listener;
+    struct serve_tls *tls;
     struct net_listener *control; /* shard 0 */
     struct control *controls;     /* open connections of it */
     unsigned control_count;
@@ -144,6 +153,8 @@ static inline uint32_t conv_shard(const struct node *node, struct conv_id conv)
 extern const struct shard_ops node_shard_ops; /* ctx: the server */
 /* Main thread, once all shards are there: hands out the directory and opens the doors. */
 void node_begin(struct server *server);
+/* Main thread: new connections get this certificate; it is the shards' from then on. */
+void node_tls_replace(struct server *server, struct serve_tls *tls);
 /* Any shard: sites, agents, FAQ or rules changed; every shard gets a new directory soon. */
 void node_reload(struct node *node);
 void node_answer(struct node *node, uint64_t session, const Kefu__V1__ServerFrame *frame);
