@@ -11,18 +11,21 @@ enum {
     TABLE_FIRST = 1 << 16,
     ROWS_FIRST = 1024,
     DROPPED = UINT32_MAX,
+    DENSE_RAW = UINT32_MAX - 2 * INTENT_WORDS_DIM, /* ids of dense features before numbering */
 };
 
-void intent_builder_init(struct intent_builder *builder)
+void intent_builder_init(struct intent_builder *builder, const struct intent_words *words)
 {
     *builder = (struct intent_builder){ .table_mask = TABLE_FIRST - 1 };
-    builder->reader = mem_alloc(sizeof(*builder->reader));
+    builder->reader = intent_reader_create();
+    builder->words = words;
     builder->table = mem_zalloc(TABLE_FIRST * sizeof(*builder->table));
 }
 
 void intent_builder_fini(struct intent_builder *builder)
 {
-    free(builder->reader);
+    intent_reader_destroy(&builder->reader);
+    free(builder->coverage);
     free(builder->rows.starts);
     free(builder->rows.ids);
     free(builder->rows.values);
@@ -98,6 +101,7 @@ static void rows_reserve(struct intent_builder *builder, size_t more)
         builder->rows_cap = builder->rows_cap > 0 ? builder->rows_cap * 2 : ROWS_FIRST;
         rows->starts = mem_realloc(rows->starts, builder->rows_cap * sizeof(*rows->starts));
         rows->starts[rows->count] = used;
+        builder->coverage = mem_realloc(builder->coverage, builder->rows_cap * sizeof(float));
     }
     if (used + more > builder->nonzeros_cap) {
         size_t cap = builder->nonzeros_cap + builder->nonzeros_cap / 2;
@@ -114,8 +118,8 @@ enum err_code intent_builder_add(struct intent_builder *builder, struct slice te
     uint32_t stamp = (uint32_t)rows->count + 1;
     size_t end;
 
-    intent_read(builder->reader, text);
-    rows_reserve(builder, builder->reader->count);
+    intent_read(builder->reader, builder->words, text);
+    rows_reserve(builder, builder->reader->count + INTENT_WORDS_DIM);
     end = rows->starts[rows->count];
     if (end + builder->reader->count > INTENT_NONZEROS_MAX ||
         builder->feature_count > INTENT_FEATURE_KINDS_MAX)
@@ -132,6 +136,10 @@ enum err_code intent_builder_add(struct intent_builder *builder, struct slice te
             rows->values[end++] = 0;
         }
         rows->values[rows->starts[rows->count] + builder->places[id]]++;
+    }
+    for (uint32_t d = 0; d < INTENT_WORDS_DIM && builder->reader->has_vector; d++) {
+        rows->ids[end] = DENSE_RAW + d;
+        rows->values[end++] = builder->reader->vector[d];
     }
     rows->starts[++rows->count] = end;
     return ERR_OK;
@@ -159,9 +167,10 @@ static uint32_t *renumber(struct intent_builder *builder, uint32_t rows_min, uin
 {
     uint32_t *order = by_rows(builder);
     uint32_t *renumbered = mem_alloc((builder->feature_count + 1) * sizeof(*renumbered));
-    uint64_t *hashes = mem_alloc((builder->feature_count + 1) * sizeof(*hashes));
-    uint32_t *seen_in = mem_alloc((builder->feature_count + 1) * sizeof(*seen_in));
-    uint8_t *groups = mem_alloc(builder->feature_count + 1);
+    size_t room = builder->feature_count + (size_t)INTENT_WORDS_DIM;
+    uint64_t *hashes = mem_zalloc(room * sizeof(*hashes));
+    uint32_t *seen_in = mem_zalloc(room * sizeof(*seen_in));
+    uint8_t *groups = mem_alloc(room);
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < builder->feature_count; i++) {
@@ -182,8 +191,27 @@ static uint32_t *renumber(struct intent_builder *builder, uint32_t rows_min, uin
     builder->hashes = hashes;
     builder->seen_in = seen_in;
     builder->groups = groups;
+    builder->dense_first = kept;
+    for (uint32_t d = 0; d < INTENT_WORDS_DIM && builder->words->count > 0; d++) {
+        seen_in[kept] = (uint32_t)builder->rows.count;
+        groups[kept++] = INTENT_GROUP_DENSE;
+    }
     builder->feature_count = kept;
     return renumbered;
+}
+
+static float row_coverage(const struct intent_builder *builder, const uint32_t *ids, size_t count)
+{
+    size_t tokens = 0;
+    size_t known = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (ids[i] >= DENSE_RAW || (builder->groups[ids[i]] & INTENT_GROUP_TOKEN) == 0)
+            continue;
+        tokens++;
+        known += builder->seen_in[ids[i]] > 1; /* also by another row than this one */
+    }
+    return tokens > 0 ? (float)known / (float)tokens : 1;
 }
 
 /* Scales one row in place: 1 + log of the count, times the weight; each group to its share. */
@@ -195,8 +223,9 @@ static void row_scale(const struct intent_builder *builder, uint32_t *ids, float
     float total = 0;
 
     for (size_t i = 0; i < count; i++) {
-        values[i] = (values[i] > 1 ? 1 + logf(values[i]) : 1) * builder->weights[ids[i]];
-        sums[builder->groups[ids[i]]] += values[i] * values[i];
+        if (builder->groups[ids[i]] != INTENT_GROUP_DENSE)
+            values[i] = (values[i] > 1 ? 1 + logf(values[i]) : 1) * builder->weights[ids[i]];
+        sums[builder->groups[ids[i]] & INTENT_GROUP_MASK] += values[i] * values[i];
     }
     for (unsigned g = 0; g < INTENT_GROUPS; g++) {
         if (sums[g] > 0) {
@@ -205,16 +234,21 @@ static void row_scale(const struct intent_builder *builder, uint32_t *ids, float
         }
     }
     for (size_t i = 0; i < count; i++)
-        values[i] *= scales[builder->groups[ids[i]]] / sqrtf(total);
+        values[i] *= scales[builder->groups[ids[i]] & INTENT_GROUP_MASK] / sqrtf(total);
 }
 
 void intent_builder_finish(struct intent_builder *builder, uint32_t rows_min, uint32_t features_max,
                            float idf_power, const float group_weights[INTENT_GROUPS])
 {
     struct intent_rows *rows = &builder->rows;
-    uint32_t *renumbered = renumber(builder, rows_min, features_max);
+    uint32_t *renumbered;
     size_t start = 0;
     size_t end = 0;
+
+    for (size_t i = 0; i < rows->count; i++)
+        builder->coverage[i] = row_coverage(builder, rows->ids + rows->starts[i],
+                                            rows->starts[i + 1] - rows->starts[i]);
+    renumbered = renumber(builder, rows_min, features_max);
 
     builder->weights = mem_alloc((builder->feature_count + 1) * sizeof(*builder->weights));
     for (uint32_t id = 0; id < builder->feature_count; id++)
@@ -225,7 +259,9 @@ void intent_builder_finish(struct intent_builder *builder, uint32_t rows_min, ui
         size_t first = end;
 
         for (size_t k = start; k < stop; k++) {
-            uint32_t id = renumbered[rows->ids[k]];
+            uint32_t raw = rows->ids[k];
+            uint32_t id =
+                raw >= DENSE_RAW ? builder->dense_first + raw - DENSE_RAW : renumbered[raw];
 
             if (id == DROPPED)
                 continue;

@@ -16,10 +16,13 @@ enum {
 
 struct intent_builder {
     struct intent_reader *reader;
+    const struct intent_words *words; /* may have none */
     struct intent_rows rows;
+    float *coverage; /* per row, as a text that is not among the others would have it */
     size_t rows_cap, nonzeros_cap;
     /* Per feature. */
-    uint32_t feature_count, feature_cap;
+    uint32_t feature_count, feature_cap; /* with the dense ones, once finished */
+    uint32_t dense_first;
     uint64_t *hashes;
     uint32_t *seen_in; /* rows that hold it */
     uint32_t *stamps;  /* the last row that held it, + 1, and where */
@@ -31,13 +34,14 @@ struct intent_builder {
     uint32_t table_mask;
 };
 
-void intent_builder_init(struct intent_builder *builder);
+void intent_builder_init(struct intent_builder *builder, const struct intent_words *words);
 void intent_builder_fini(struct intent_builder *builder);
 /* One more row. Fault: too many features. */
 MUST_USE enum err_code intent_builder_add(struct intent_builder *builder, struct slice text,
                                           struct err *err);
 /* Drops features that fewer than rows_min rows hold, and the rarest beyond features_max; numbers
- * the others from the most common down; weighs and scales all rows. */
+ * the others from the most common down and the dense ones behind them; weighs and scales all rows.
+ */
 void intent_builder_finish(struct intent_builder *builder, uint32_t rows_min, uint32_t features_max,
                            float idf_power, const float group_weights[INTENT_GROUPS]);
 

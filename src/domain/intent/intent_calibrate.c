@@ -5,20 +5,22 @@
 #include <string.h>
 
 enum {
-    TERMS = 4, /* offset, best, margin, scope */
+    TERMS = 5, /* offset, best, margin, scope, coverage */
     ROUNDS = 25,
 };
 
 /* What models of many data sets come out as; few trials leave it near that. */
-static const double expected[TERMS] = { 1.5, 1.5, 2.5, -0.5 };
+static const double expected[TERMS] = { -0.5, 1.5, 2.5, -0.5, 2 };
 static const double STIFFNESS = 0.5; /* of the pull to the expected terms */
 static const double NEGATIVE_SHARE = 0.2;
 static const float SHARPNESS = 3;
 static const float THRESHOLD = 0.5f; /* more likely right than wrong */
 
-void intent_trial_init(struct intent_trial *trial, uint32_t label)
+void intent_trial_init(struct intent_trial *trial, uint32_t label, float coverage)
 {
-    *trial = (struct intent_trial){ .first = -INFINITY, .second = -INFINITY, .label = label };
+    *trial = (struct intent_trial){
+        .first = -INFINITY, .second = -INFINITY, .coverage = coverage, .label = label
+    };
 }
 
 void intent_trial_add(struct intent_trial *trial, const float *scores, uint32_t from, size_t count,
@@ -43,6 +45,7 @@ static void trial_terms(const struct intent_trial *trial, double terms[TERMS])
     terms[1] = trial->first;
     terms[2] = isfinite(trial->second) ? trial->first - trial->second : 1;
     terms[3] = trial->scope;
+    terms[4] = trial->coverage;
 }
 
 /* Solves a x = b in place; a is symmetric and positive. */
@@ -115,6 +118,7 @@ struct intent_calibration intent_calibration_fit(const struct intent_trial *tria
         .best = (float)fit[1],
         .margin = (float)fit[2],
         .scope = (float)fit[3],
+        .coverage = (float)fit[4],
         .sharpness = SHARPNESS,
         .threshold = THRESHOLD,
     };

@@ -10,11 +10,12 @@
 struct intent_trial {
     float first, second; /* the two best columns; -INFINITY before any */
     float scope;
+    float coverage;
     uint32_t best; /* the column of `first` */
     uint32_t label;
 };
 
-void intent_trial_init(struct intent_trial *trial, uint32_t label);
+void intent_trial_init(struct intent_trial *trial, uint32_t label, float coverage);
 /* Columns [from, from + count) of a text; the out-of-scope column is `classes`. */
 void intent_trial_add(struct intent_trial *trial, const float *scores, uint32_t from, size_t count,
                       uint32_t classes);

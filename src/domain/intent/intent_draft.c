@@ -2,10 +2,10 @@
 /* Writing the model file, section after section, into one buffer of the right size. */
 #include "intent_draft_priv.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
 #include "mem.h"
 
 enum {
@@ -59,9 +59,11 @@ static void features_keep(struct writer *writer)
     if (count > draft->features)
         count = draft->features;
     for (uint32_t f = 0; f < draft->features; f++)
-        ranked[f] = (struct ranked){
-            draft->worth[f] * (float)draft->seen_in[f] * draft->weights[f] * draft->weights[f], f
-        };
+        ranked[f] = f >= draft->dense_first || (draft->groups[f] & INTENT_GROUP_TOKEN) != 0
+                        ? (struct ranked){ INFINITY, f }
+                        : (struct ranked){ draft->worth[f] * (float)draft->seen_in[f] *
+                                               draft->weights[f] * draft->weights[f],
+                                           f };
     qsort(ranked, draft->features, sizeof(*ranked), ranked_order);
     writer->kept = mem_alloc(count * sizeof(*writer->kept));
     for (size_t i = 0; i < count; i++)
@@ -95,12 +97,8 @@ static void slots_write(struct writer *writer)
     uint32_t mask = writer->header.slots - 1;
 
     for (uint32_t i = 0; i < writer->header.features; i++) {
-        uint64_t hash = writer->draft->hashes[writer->kept[i]];
-        uint32_t at = (uint32_t)hash & mask;
-
-        while (slots[at].id != 0)
-            at = (at + 1) & mask;
-        slots[at] = (struct intent_slot){ (uint32_t)(hash >> 32), i + 1 };
+        if (writer->kept[i] < writer->draft->dense_first)
+            intent_slots_put(slots, mask, writer->draft->hashes[writer->kept[i]], i);
     }
 }
 
@@ -155,7 +153,7 @@ static struct keyed *exact_collect(const struct example_set *set, struct intent_
     for (size_t i = 0; i < set->count; i++) {
         struct intent_keys keys;
 
-        intent_read(reader, set->items[i].text);
+        intent_read(reader, NULL, set->items[i].text);
         keys = intent_keys_make(reader);
         if (keys.strict != 0)
             keyed[n++] = (struct keyed){ keys.strict, set->items[i].intent };
@@ -182,6 +180,22 @@ static void exact_write(struct writer *writer, const struct keyed *keyed)
                                           keyed[i].intent };
 }
 
+static void words_write(struct writer *writer)
+{
+    const struct intent_lexicon *lexicon = writer->draft->lexicon;
+
+    if (writer->header.words == 0)
+        return;
+    memcpy(section(writer, INTENT_SECTION_WORD_SLOTS), lexicon->slots,
+           lexicon->slot_count * sizeof(*lexicon->slots));
+    memcpy(section(writer, INTENT_SECTION_WORD_ROWS), lexicon->rows,
+           (size_t)lexicon->words.count * INTENT_WORDS_STRIDE);
+    memcpy(section(writer, INTENT_SECTION_WORD_SCALES), lexicon->scales,
+           lexicon->words.count * sizeof(*lexicon->scales));
+    memcpy(section(writer, INTENT_SECTION_WORD_CLUSTERS), lexicon->clusters,
+           (size_t)lexicon->words.count * INTENT_WORDS_LEVELS * sizeof(*lexicon->clusters));
+}
+
 static uint64_t names_bytes(const struct example_set *set)
 {
     uint64_t bytes = (set->name_count + 1) * sizeof(uint32_t);
@@ -205,6 +219,11 @@ static uint64_t sections_place(struct writer *writer)
         [INTENT_SECTION_ROWS] = (uint64_t)header->features * header->lanes,
         [INTENT_SECTION_BIAS] = header->lanes * sizeof(float),
         [INTENT_SECTION_EXACT] = header->exact * sizeof(struct intent_exact),
+        [INTENT_SECTION_WORD_SLOTS] = header->word_slots * sizeof(struct intent_slot),
+        [INTENT_SECTION_WORD_ROWS] = (uint64_t)header->words * INTENT_WORDS_STRIDE,
+        [INTENT_SECTION_WORD_SCALES] = header->words * sizeof(float),
+        [INTENT_SECTION_WORD_CLUSTERS] =
+            (uint64_t)header->words * INTENT_WORDS_LEVELS * sizeof(uint16_t),
     };
     uint64_t at = vector_pad(sizeof(*header), INTENT_SECTION_ALIGN);
 
@@ -214,15 +233,6 @@ static uint64_t sections_place(struct writer *writer)
         at += vector_pad(bytes[s], INTENT_SECTION_ALIGN);
     }
     return at;
-}
-
-static uint32_t slots_for(uint32_t features)
-{
-    uint32_t slots = 2;
-
-    while (slots < features + features / 2)
-        slots *= 2;
-    return slots;
 }
 
 enum err_code intent_draft_write(const struct intent_draft *draft, struct intent_reader *reader,
@@ -239,10 +249,12 @@ enum err_code intent_draft_write(const struct intent_draft *draft, struct intent
     header->text_form = TEXT_FORM_VERSION;
     header->classes = draft->classes;
     header->lanes = draft->lanes;
+    header->words = draft->lexicon->words.count;
+    header->word_slots = draft->lexicon->slot_count;
     header->calibration = *draft->calibration;
     memcpy(header->group_weights, draft->group_weights, sizeof(header->group_weights));
     features_keep(&writer);
-    header->slots = slots_for(header->features);
+    header->slots = intent_slots_for(header->features);
     len = sections_place(&writer);
     writer.bytes = buf_reserve(out, len);
     if (writer.bytes == NULL) {
@@ -256,6 +268,7 @@ enum err_code intent_draft_write(const struct intent_draft *draft, struct intent
     slots_write(&writer);
     features_write(&writer);
     exact_write(&writer, keyed);
+    words_write(&writer);
     intent_model_seal(writer.bytes, len);
     buf_commit(out, len);
 out:

@@ -9,7 +9,9 @@
 
 struct intent_draft {
     const struct example_set *set;
-    uint32_t classes, lanes, features;
+    const struct intent_lexicon *lexicon;
+    uint32_t classes, lanes;
+    uint32_t features, dense_first; /* those from dense_first on are kept in any case */
     /* Per feature. */
     const uint64_t *hashes;
     const float *weights;

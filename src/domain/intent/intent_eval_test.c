@@ -25,7 +25,7 @@ static struct intent_scratch *scratch;
 
 static int model_open(void **state)
 {
-    struct intent_options options = { .seed = 1 };
+    struct intent_options options = { .seed = 1, .bare = true };
 
     (void)state;
     example_set_init(&train_set);

@@ -4,10 +4,18 @@
  * Skip-grams, trigrams of words and unordered pairs gave nothing. */
 #include "intent_feature_priv.h"
 
+#include <math.h>
+#include <stdlib.h>
+
+#include "mem.h"
+#include "vector_kernel.h"
+
 enum {
     KINDS = TEXT_GRAM_WORD | TEXT_GRAM_CHAR2 | TEXT_GRAM_CHAR3 | TEXT_GRAM_CHAR4 | TEXT_GRAM_CHAR5 |
-            TEXT_GRAM_CJK1 | TEXT_GRAM_CJK2 | TEXT_GRAM_CJK3 | TEXT_GRAM_MASK,
+            TEXT_GRAM_CJK1 | TEXT_GRAM_CJK2 | TEXT_GRAM_CJK3 | TEXT_GRAM_MASK | TEXT_GRAM_STEM,
+    WHOLE = TEXT_GRAM_STEM | TEXT_GRAM_MASK, /* beside the words themselves */
     TOKENS = TEXT_GRAM_WORD | TEXT_GRAM_CJK1,
+    WORDS = TEXT_GRAM_WORD | TEXT_GRAM_CJK1 | TEXT_GRAM_CJK2, /* what vectors are learned of */
 };
 
 /* Roles of a token that are features of their own; they are stored in models. */
@@ -18,10 +26,29 @@ enum role {
     ROLE_LAST,
     ROLE_WORD,
     ROLE_BORDER, /* stands for what is before the first and after the last token */
+    ROLE_CLASS,
+    ROLE_CLASS_PAIR,
 };
 
-static void add(struct intent_reader *reader, uint64_t hash, enum intent_group group,
-                uint32_t start, size_t len)
+struct intent_reader *intent_reader_create(void)
+{
+    struct intent_reader *reader = mem_zalloc(sizeof(*reader));
+
+    reader->stemmer = text_stemmer_create();
+    return reader;
+}
+
+void intent_reader_destroy(struct intent_reader **reader)
+{
+    if (*reader == NULL)
+        return;
+    text_stemmer_destroy(&(*reader)->stemmer);
+    free(*reader);
+    *reader = NULL;
+}
+
+static void add(struct intent_reader *reader, uint64_t hash, unsigned group, uint32_t start,
+                size_t len)
 {
     if (reader->count == INTENT_FEATURES_MAX)
         return;
@@ -54,8 +81,8 @@ static void add_tokens(struct intent_reader *reader)
         return;
     add_pair(reader, NULL, &tokens[0]);
     for (size_t i = 0; i < n; i++) {
-        add(reader, intent_mix(ROLE_WORD, tokens[i].hash), INTENT_GROUP_WORD, tokens[i].start,
-            tokens[i].len);
+        add(reader, intent_mix(ROLE_WORD, tokens[i].hash), INTENT_GROUP_WORD | INTENT_GROUP_TOKEN,
+            tokens[i].start, tokens[i].len);
         add_pair(reader, &tokens[i], i + 1 < n ? &tokens[i + 1] : NULL);
     }
     add(reader, intent_mix(ROLE_FIRST, tokens[0].hash), INTENT_GROUP_WORD, tokens[0].start,
@@ -67,24 +94,90 @@ static void add_tokens(struct intent_reader *reader)
         tokens[n - 1].len);
 }
 
-void intent_read(struct intent_reader *reader, struct slice text)
+/* A token's cluster; words without one are a class of their own. */
+static uint64_t class_of(const struct intent_words *words, const struct text_gram *token,
+                         unsigned level)
+{
+    int64_t id = intent_slots_find(words->slots, words->mask, token->hash);
+
+    if (id < 0)
+        return token->hash;
+    return intent_mix(ROLE_CLASS + level, words->clusters[id * INTENT_WORDS_LEVELS + level]);
+}
+
+static void add_classes(struct intent_reader *reader, const struct intent_words *words)
+{
+    for (unsigned level = 0; level < INTENT_WORDS_LEVELS; level++) {
+        uint64_t last = ROLE_BORDER;
+
+        for (size_t i = 0; i <= reader->token_count; i++) {
+            bool end = i == reader->token_count;
+            const struct text_gram *token = &reader->tokens[end ? i - 1 : i];
+            uint64_t class = end ? ROLE_BORDER : class_of(words, token, level);
+
+            if (!end)
+                add(reader, intent_mix(ROLE_CLASS, intent_mix(level, class)), INTENT_GROUP_CLASS,
+                    token->start, token->len);
+            add(reader, intent_mix(ROLE_CLASS_PAIR, intent_mix(intent_mix(level, last), class)),
+                INTENT_GROUP_CLASS, token->start, token->len);
+            last = class;
+        }
+    }
+}
+
+static void add_word(struct intent_reader *reader, const struct intent_words *words, uint64_t hash)
+{
+    int64_t id = intent_slots_find(words->slots, words->mask, hash);
+
+    if (id < 0)
+        return;
+    reader->word_ids[reader->word_count] = (uint32_t)id;
+    reader->word_scales[reader->word_count++] = words->scales[id];
+}
+
+static void mean_make(struct intent_reader *reader, const struct intent_words *words)
+{
+    struct vector_sparse at = { reader->word_ids, reader->word_scales, reader->word_count };
+    float square = 0;
+
+    vector_kernels_best()->gather_i8(words->rows, INTENT_WORDS_STRIDE, at, INTENT_WORDS_STRIDE,
+                                     reader->vector);
+    for (unsigned d = 0; d < INTENT_WORDS_DIM; d++)
+        square += reader->vector[d] * reader->vector[d];
+    reader->has_vector = isfinite(square) && square > 0;
+    for (unsigned d = 0; d < INTENT_WORDS_DIM && reader->has_vector; d++)
+        reader->vector[d] /= sqrtf(square);
+}
+
+void intent_read(struct intent_reader *reader, const struct intent_words *words, struct slice text)
 {
     size_t grams;
 
+    if (words != NULL && words->count == 0)
+        words = NULL;
     reader->count = 0;
     reader->token_count = 0;
+    reader->word_count = 0;
+    reader->has_vector = false;
     reader->normalised =
         text_normalise_with(text, TEXT_SIMPLIFY, reader->bytes, NULL, sizeof(reader->bytes));
-    grams = text_grams(NULL, reader->normalised, KINDS, reader->grams, TEXT_GRAMS_PER_MESSAGE);
+    grams = text_grams(reader->stemmer, reader->normalised, KINDS, reader->grams,
+                       TEXT_GRAMS_PER_MESSAGE);
     for (size_t i = 0; i < grams; i++) {
         const struct text_gram *gram = &reader->grams[i];
 
+        if (words != NULL && (gram->kind & WORDS) != 0)
+            add_word(reader, words, gram->hash);
         if ((gram->kind & TOKENS) != 0)
             reader->tokens[reader->token_count++] = *gram;
         if ((gram->kind & TEXT_GRAM_WORD) == 0)
             add(reader, gram->hash,
-                gram->kind == TEXT_GRAM_MASK ? INTENT_GROUP_WORD : INTENT_GROUP_CHAR, gram->start,
+                (gram->kind & WHOLE) != 0 ? INTENT_GROUP_WORD : INTENT_GROUP_CHAR, gram->start,
                 gram->len);
     }
     add_tokens(reader);
+    if (words != NULL && reader->token_count > 0) {
+        add_classes(reader, words);
+        mean_make(reader, words);
+    }
 }

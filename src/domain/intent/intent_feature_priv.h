@@ -4,22 +4,29 @@
 #ifndef KEFU_INTENT_FEATURE_PRIV_H
 #define KEFU_INTENT_FEATURE_PRIV_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "intent_words_priv.h"
 #include "slice.h"
 #include "text.h"
 
 /* Groups are scaled apart, so that the many character grams do not drown the few words. */
 enum intent_group {
-    INTENT_GROUP_WORD,  /* words, pairs, first and last, masks; CJK characters and pairs */
+    INTENT_GROUP_WORD,  /* words, stems, pairs, first and last, masks; CJK characters and pairs */
     INTENT_GROUP_CHAR,  /* grams of 2 to 5 characters inside words, 1 to 3 CJK characters */
-    INTENT_GROUP_CLASS, /* what kind of word stands there */
+    INTENT_GROUP_CLASS, /* which clusters of words stand there */
+    INTENT_GROUP_DENSE, /* the mean of the words' vectors */
     INTENT_GROUPS,
 };
 
 enum {
-    /* CJK characters count in two groups, words make three features beside their grams. */
-    INTENT_FEATURES_MAX = 3 * TEXT_GRAMS_PER_MESSAGE,
+    INTENT_GROUP_MASK = 0x7F,  /* a feature's group has one bit more: */
+    INTENT_GROUP_TOKEN = 0x80, /* it is a word or CJK character by itself; how many of a text's
+                                  words are known says whether the text is of the examples' kind */
+    /* CJK characters count in two groups, words make three features beside their grams, and two for
+     * each clustering; beyond it features are dropped. */
+    INTENT_FEATURES_MAX = 6 * TEXT_GRAMS_PER_MESSAGE,
 };
 
 struct intent_feature {
@@ -30,6 +37,7 @@ struct intent_feature {
 };
 
 struct intent_reader {
+    struct text_stemmer *stemmer;
     struct slice normalised;
     size_t count;
     struct intent_feature features[INTENT_FEATURES_MAX];
@@ -37,10 +45,17 @@ struct intent_reader {
     struct text_gram tokens[TEXT_GRAMS_PER_MESSAGE]; /* words and CJK characters, in order */
     struct text_gram grams[TEXT_GRAMS_PER_MESSAGE];
     char bytes[TEXT_NORM_BYTES_MAX];
+    bool has_vector;
+    float vector[INTENT_WORDS_STRIDE]; /* of length 1 */
+    size_t word_count;
+    uint32_t word_ids[TEXT_GRAMS_PER_MESSAGE];
+    float word_scales[TEXT_GRAMS_PER_MESSAGE];
 };
 
-/* Fills the reader; no allocation. */
-void intent_read(struct intent_reader *reader, struct slice text);
+struct intent_reader *intent_reader_create(void);
+void intent_reader_destroy(struct intent_reader **reader);
+/* Fills the reader; no allocation. words may be NULL. */
+void intent_read(struct intent_reader *reader, const struct intent_words *words, struct slice text);
 
 /* One 64-bit value from two; order matters. */
 static inline uint64_t intent_mix(uint64_t a, uint64_t b)

@@ -38,14 +38,19 @@ void intent_model_seal(void *bytes, size_t len)
     header->crc = crc32c(0, (const char *)bytes + CRC_FROM, len - CRC_FROM);
 }
 
+static bool slots_make_sense(uint32_t slots, uint32_t count)
+{
+    return slots >= 2 && (slots & (slots - 1)) == 0 && count < slots && slots <= UINT32_C(1) << 30;
+}
+
 static bool sizes_make_sense(const struct intent_header *header)
 {
-    bool slots_fit = header->slots >= 2 && (header->slots & (header->slots - 1)) == 0 &&
-                     header->features < header->slots && header->slots <= UINT32_C(1) << 30;
+    bool words = header->words > 0 ? slots_make_sense(header->word_slots, header->words)
+                                   : header->word_slots == 0;
 
     return header->classes >= 1 && header->classes <= EXAMPLES_INTENTS_MAX &&
-           header->lanes == vector_pad(header->classes + 1, VECTOR_F32_STEP) && slots_fit &&
-           header->features >= 1;
+           header->lanes == vector_pad(header->classes + 1, VECTOR_F32_STEP) &&
+           slots_make_sense(header->slots, header->features) && header->features >= 1 && words;
 }
 
 static uint64_t blocks(const struct intent_header *header)
@@ -69,6 +74,14 @@ static uint64_t section_bytes(const struct intent_header *header, enum intent_se
         return header->features * (uint64_t)header->lanes;
     case INTENT_SECTION_BIAS:
         return header->lanes * sizeof(float);
+    case INTENT_SECTION_WORD_SLOTS:
+        return header->word_slots * (uint64_t)sizeof(struct intent_slot);
+    case INTENT_SECTION_WORD_ROWS:
+        return header->words * (uint64_t)INTENT_WORDS_STRIDE;
+    case INTENT_SECTION_WORD_SCALES:
+        return header->words * (uint64_t)sizeof(float);
+    case INTENT_SECTION_WORD_CLUSTERS:
+        return header->words * (uint64_t)INTENT_WORDS_LEVELS * sizeof(uint16_t);
     case INTENT_SECTION_EXACT:
         return header->exact * (uint64_t)sizeof(struct intent_exact);
     default:
@@ -110,24 +123,46 @@ static bool names_fit(const struct intent_model *model)
     return true;
 }
 
-static bool features_fit(const struct intent_model *model)
+/* No id beyond count, and a free slot, or a search would not end. */
+static bool slots_fit(const struct intent_slot *slots, uint32_t slot_count, uint32_t count)
 {
     uint32_t free_slots = 0;
 
-    for (uint32_t i = 0; i < model->header->slots; i++) {
-        if (model->dictionary.slots[i].id > model->header->features)
+    for (uint32_t i = 0; i < slot_count; i++) {
+        if (slots[i].id > count)
             return false;
-        free_slots += model->dictionary.slots[i].id == 0;
+        free_slots += slots[i].id == 0;
     }
+    return free_slots > 0;
+}
+
+static bool words_fit(const struct intent_model *model)
+{
+    const struct intent_words *words = &model->words;
+
+    if (words->count == 0)
+        return true;
+    if (model->header->features < INTENT_WORDS_DIM)
+        return false;
+    for (uint32_t i = 0; i < words->count; i++) {
+        if (!isfinite(words->scales[i]))
+            return false;
+    }
+    return slots_fit(words->slots, words->mask + 1, words->count);
+}
+
+static bool features_fit(const struct intent_model *model)
+{
     for (uint32_t i = 0; i < model->header->features; i++) {
-        if (model->dictionary.groups[i] >= INTENT_GROUPS || !isfinite(model->dictionary.weights[i]))
+        if ((model->dictionary.groups[i] & INTENT_GROUP_MASK) >= INTENT_GROUPS ||
+            !isfinite(model->dictionary.weights[i]))
             return false;
     }
     for (uint64_t i = 0; i < blocks(model->header) * model->header->features; i++) {
         if (!isfinite(model->scales[i]))
             return false;
     }
-    return free_slots > 0; /* or a search would not end */
+    return slots_fit(model->dictionary.slots, model->header->slots, model->header->features);
 }
 
 static bool exact_fit(const struct intent_model *model)
@@ -153,7 +188,7 @@ static bool numbers_are_finite(const struct intent_model *model)
             return false;
     }
     return isfinite(c->offset) && isfinite(c->best) && isfinite(c->margin) && isfinite(c->scope) &&
-           isfinite(c->sharpness) && isfinite(c->threshold);
+           isfinite(c->coverage) && isfinite(c->sharpness) && isfinite(c->threshold);
 }
 
 static void model_point(struct intent_model *model, const struct intent_header *header)
@@ -171,6 +206,16 @@ static void model_point(struct intent_model *model, const struct intent_header *
     model->rows = section(header, INTENT_SECTION_ROWS);
     model->bias = section(header, INTENT_SECTION_BIAS);
     model->exact = section(header, INTENT_SECTION_EXACT);
+    model->dictionary.dense_first =
+        header->words > 0 ? header->features - INTENT_WORDS_DIM : header->features;
+    model->words = (struct intent_words){
+        .count = header->words,
+        .mask = header->word_slots - 1,
+        .slots = section(header, INTENT_SECTION_WORD_SLOTS),
+        .rows = section(header, INTENT_SECTION_WORD_ROWS),
+        .scales = section(header, INTENT_SECTION_WORD_SCALES),
+        .clusters = section(header, INTENT_SECTION_WORD_CLUSTERS),
+    };
 }
 
 enum err_code intent_model_open(struct slice bytes, struct intent_model **out, struct err *err)
@@ -185,7 +230,7 @@ enum err_code intent_model_open(struct slice bytes, struct intent_model **out, s
         return err_set(err, ERR_CORRUPT, "model has sizes that do not fit");
     model = mem_zalloc(sizeof(*model));
     model_point(model, header);
-    if (!names_fit(model) || !features_fit(model) || !exact_fit(model) ||
+    if (!names_fit(model) || !words_fit(model) || !features_fit(model) || !exact_fit(model) ||
         !numbers_are_finite(model)) {
         intent_model_close(&model);
         return err_set(err, ERR_CORRUPT, "model has contents that do not fit");

@@ -12,14 +12,18 @@
 #define INTENT_MAGIC "kefuNLU\n"
 
 enum intent_section {
-    INTENT_SECTION_NAMES,   /* classes + 1 offsets (u32) into the text behind them */
-    INTENT_SECTION_SLOTS,   /* struct intent_slot */
-    INTENT_SECTION_WEIGHTS, /* float per feature */
-    INTENT_SECTION_GROUPS,  /* byte per feature */
-    INTENT_SECTION_SCALES,  /* per block of columns, float per feature: a row is scale * bytes */
-    INTENT_SECTION_ROWS,    /* per block of columns, features x its lanes signed bytes */
-    INTENT_SECTION_BIAS,    /* float per lane */
-    INTENT_SECTION_EXACT,   /* struct intent_exact, by ascending hash */
+    INTENT_SECTION_NAMES,      /* classes + 1 offsets (u32) into the text behind them */
+    INTENT_SECTION_SLOTS,      /* struct intent_slot */
+    INTENT_SECTION_WEIGHTS,    /* float per feature */
+    INTENT_SECTION_GROUPS,     /* byte per feature */
+    INTENT_SECTION_SCALES,     /* per block of columns, float per feature: a row is scale * bytes */
+    INTENT_SECTION_ROWS,       /* per block of columns, features x its lanes signed bytes */
+    INTENT_SECTION_BIAS,       /* float per lane */
+    INTENT_SECTION_EXACT,      /* struct intent_exact, by ascending hash */
+    INTENT_SECTION_WORD_SLOTS, /* struct intent_slot; this and the next are empty without words */
+    INTENT_SECTION_WORD_ROWS,  /* words x INTENT_WORDS_STRIDE signed bytes */
+    INTENT_SECTION_WORD_SCALES,   /* float per word */
+    INTENT_SECTION_WORD_CLUSTERS, /* words x INTENT_WORDS_LEVELS numbers (u16) */
     INTENT_SECTIONS,
 };
 
@@ -31,10 +35,11 @@ struct intent_exact {
     uint32_t intent;
 };
 
-/* score = 1 / (1 + exp(-(offset + best * z1 + margin * (z1 - z2) + scope * z0))), where z1 and z2
- * are the two best columns and z0 is the out-of-scope column. */
+/* score = 1 / (1 + exp(-(offset + best * z1 + margin * (z1 - z2) + scope * z0 + coverage * c))),
+ * where z1 and z2 are the two best columns, z0 is the out-of-scope column and c the share of the
+ * text's words that are known. */
 struct intent_calibration {
-    float offset, best, margin, scope;
+    float offset, best, margin, scope, coverage;
     float sharpness; /* the next scores: score * exp(-sharpness * (z1 - z)) */
     float threshold;
 };
@@ -50,9 +55,10 @@ struct intent_header {
     uint32_t features;
     uint32_t slots; /* a power of two, more than features */
     uint32_t exact;
+    uint32_t words;
+    uint32_t word_slots;
     float group_weights[INTENT_GROUPS];
     struct intent_calibration calibration;
-    uint32_t reserved;
     struct {
         uint64_t offset, bytes;
     } sections[INTENT_SECTIONS];
@@ -73,14 +79,15 @@ struct intent_model {
     const int8_t *rows;
     const float *bias;
     const struct intent_exact *exact;
+    struct intent_words words;
 };
 
 struct intent_scratch {
-    struct intent_reader reader;
+    struct intent_reader *reader;
     struct intent_row row;
-    size_t lanes;                      /* capacity of scores */
-    float *scores;                     /* of all columns */
-    float values[INTENT_FEATURES_MAX]; /* of the row, scaled for one block */
+    size_t lanes;                 /* capacity of scores */
+    float *scores;                /* of all columns */
+    float values[INTENT_ROW_MAX]; /* of the row, scaled for one block */
 };
 
 /* The scores of all columns for the row in the scratch. */
@@ -95,7 +102,7 @@ struct intent_keys intent_keys_make(const struct intent_reader *reader);
 
 /* What a score is made of. */
 struct intent_evidence {
-    float best, margin, scope;
+    float best, margin, scope, coverage;
 };
 float intent_calibrate(const struct intent_calibration *calibration,
                        struct intent_evidence evidence);

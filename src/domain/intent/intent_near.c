@@ -55,7 +55,7 @@ static void sketch_make(struct near *near, struct intent_reader *reader, struct 
     size_t count;
     size_t kept = 0;
 
-    intent_read(reader, text);
+    intent_read(reader, NULL, text);
     count = reader->count < FEATURES_MAX ? reader->count : FEATURES_MAX;
     if (near->used + count > near->cap) {
         near->cap = 2 * near->cap + FEATURES_MAX;
@@ -157,7 +157,7 @@ size_t intent_near_pairs(const struct slice *texts, size_t count, float similari
                          struct intent_pair *out, size_t max)
 {
     struct near near = { 0 };
-    struct intent_reader *reader = mem_alloc(sizeof(*reader));
+    struct intent_reader *reader = intent_reader_create();
     struct bucket *buckets = mem_alloc((count + 1) * sizeof(*buckets));
     size_t found = 0;
 
@@ -179,6 +179,6 @@ size_t intent_near_pairs(const struct slice *texts, size_t count, float similari
     free(near.features);
     free(near.sketches);
     free(buckets);
-    free(reader);
+    intent_reader_destroy(&reader);
     return found;
 }

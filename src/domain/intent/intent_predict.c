@@ -13,6 +13,7 @@ struct intent_scratch *intent_scratch_create(void)
 {
     struct intent_scratch *scratch = mem_zalloc(sizeof(*scratch));
 
+    scratch->reader = intent_reader_create();
     intent_row_init(&scratch->row);
     scratch->lanes = vector_pad(EXAMPLES_INTENTS_MAX + 1, VECTOR_F32_STEP);
     scratch->scores = vector_table_alloc(scratch->lanes * sizeof(float));
@@ -24,6 +25,7 @@ void intent_scratch_destroy(struct intent_scratch **scratch)
 {
     if (*scratch == NULL)
         return;
+    intent_reader_destroy(&(*scratch)->reader);
     free((*scratch)->scores);
     free(*scratch);
     *scratch = NULL;
@@ -33,7 +35,8 @@ float intent_calibrate(const struct intent_calibration *calibration,
                        struct intent_evidence evidence)
 {
     float logit = calibration->offset + calibration->best * evidence.best +
-                  calibration->margin * evidence.margin + calibration->scope * evidence.scope;
+                  calibration->margin * evidence.margin + calibration->scope * evidence.scope +
+                  calibration->coverage * evidence.coverage;
 
     return 1 / (1 + expf(-logit));
 }
@@ -115,16 +118,18 @@ static unsigned best_columns(const float *scores, uint32_t classes, unsigned top
 }
 
 /* Raw scores of the hits to calibrated ones; there are at least two unless the model has one. */
-static void calibrate_hits(const struct intent_model *model, const float *scores,
+static void calibrate_hits(const struct intent_model *model, const struct intent_scratch *scratch,
                            struct intent_hit *hits, unsigned count)
 {
     const struct intent_calibration *calibration = &model->header->calibration;
     float best = hits[0].score;
-    float score = intent_calibrate(calibration, (struct intent_evidence){
-                                                    .best = best,
-                                                    .margin = count > 1 ? best - hits[1].score : 1,
-                                                    .scope = scores[model->header->classes],
-                                                });
+    float score =
+        intent_calibrate(calibration, (struct intent_evidence){
+                                          .best = best,
+                                          .margin = count > 1 ? best - hits[1].score : 1,
+                                          .scope = scratch->scores[model->header->classes],
+                                          .coverage = scratch->row.coverage,
+                                      });
 
     for (unsigned i = 0; i < count; i++)
         hits[i].score = score * expf(calibration->sharpness * (hits[i].score - best));
@@ -157,13 +162,13 @@ void intent_predict(const struct intent_model *model, struct intent_scratch *scr
 
     ENSURE(top >= 1 && top <= INTENT_TOP_MAX);
     *out = (struct intent_result){ 0 };
-    intent_read(&scratch->reader, text);
-    example = example_find(model, &scratch->reader);
-    intent_row_make(&model->dictionary, &scratch->reader, &scratch->row);
+    intent_read(scratch->reader, &model->words, text);
+    example = example_find(model, scratch->reader);
+    intent_row_make(&model->dictionary, scratch->reader, &scratch->row);
     if (scratch->row.count > 0) {
         intent_scores(model, scratch);
         count = best_columns(scratch->scores, model->header->classes, top + 1, hits);
-        calibrate_hits(model, scratch->scores, hits, count);
+        calibrate_hits(model, scratch, hits, count);
         out->count = count < top ? count : top;
         memcpy(out->hits, hits, out->count * sizeof(hits[0]));
         out->in_scope = out->hits[0].score >= model->header->calibration.threshold;
@@ -204,7 +209,7 @@ static float weight_of(const struct intent_model *model, uint32_t id, uint32_t i
 size_t intent_explain(const struct intent_model *model, struct intent_scratch *scratch,
                       uint32_t intent, struct intent_cause *out, size_t max)
 {
-    const struct intent_reader *reader = &scratch->reader;
+    const struct intent_reader *reader = scratch->reader;
     const struct intent_row *row = &scratch->row;
     float occurrences[INTENT_FEATURES_MAX];
     size_t count = reader->token_count < max ? reader->token_count : max;

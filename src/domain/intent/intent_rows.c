@@ -15,14 +15,20 @@ void intent_row_init(struct intent_row *row)
 static void collect(const struct intent_dictionary *dictionary, const struct intent_reader *reader,
                     struct intent_row *row)
 {
+    size_t tokens = 0;
+    size_t known = 0;
+
     row->count = 0;
     for (size_t i = 0; i < reader->count; i++) {
-        int64_t id = intent_dictionary_find(dictionary, reader->features[i].hash);
+        int64_t id =
+            intent_slots_find(dictionary->slots, dictionary->mask, reader->features[i].hash);
         uint32_t slot;
 
         row->at[i] = NONE;
+        tokens += (reader->features[i].group & INTENT_GROUP_TOKEN) != 0;
         if (id < 0)
             continue;
+        known += (reader->features[i].group & INTENT_GROUP_TOKEN) != 0;
         slot = (uint32_t)((uint64_t)id * 0x9E3779B1u) % INTENT_SEEN_SLOTS;
         while (row->seen[slot] != 0 && row->ids[row->seen[slot] - 1] != (uint32_t)id)
             slot = (slot + 1) % INTENT_SEEN_SLOTS;
@@ -34,6 +40,7 @@ static void collect(const struct intent_dictionary *dictionary, const struct int
         row->at[i] = (uint16_t)(row->seen[slot] - 1);
         row->values[row->at[i]]++;
     }
+    row->coverage = tokens > 0 ? (float)known / (float)tokens : 1;
 }
 
 static void forget(struct intent_row *row)
@@ -61,7 +68,8 @@ void intent_row_make(const struct intent_dictionary *dictionary, const struct in
         float count = row->values[i];
 
         row->values[i] = (count > 1 ? 1 + logf(count) : 1) * dictionary->weights[row->ids[i]];
-        sums[dictionary->groups[row->ids[i]]] += row->values[i] * row->values[i];
+        sums[dictionary->groups[row->ids[i]] & INTENT_GROUP_MASK] +=
+            row->values[i] * row->values[i];
     }
     for (unsigned g = 0; g < INTENT_GROUPS; g++) {
         if (sums[g] > 0) {
@@ -69,6 +77,15 @@ void intent_row_make(const struct intent_dictionary *dictionary, const struct in
             total += dictionary->group_weights[g] * dictionary->group_weights[g];
         }
     }
+    if (reader->has_vector) {
+        scales[INTENT_GROUP_DENSE] = dictionary->group_weights[INTENT_GROUP_DENSE];
+        total += scales[INTENT_GROUP_DENSE] * scales[INTENT_GROUP_DENSE];
+        for (uint32_t d = 0; d < INTENT_WORDS_DIM; d++) {
+            row->ids[row->count] = dictionary->dense_first + d;
+            row->values[row->count++] = reader->vector[d];
+        }
+    }
     for (size_t i = 0; i < row->count; i++)
-        row->values[i] *= scales[dictionary->groups[row->ids[i]]] / sqrtf(total);
+        row->values[i] *=
+            scales[dictionary->groups[row->ids[i]] & INTENT_GROUP_MASK] / sqrtf(total);
 }

@@ -162,7 +162,9 @@ bool intent_svm_epochs(struct intent_svm_run *run, unsigned epochs, int skip)
     for (unsigned epoch = 0; epoch < epochs; epoch++) {
         shuffle(run->order, rows, svm->seed + run->epoch++);
         for (size_t i = 0; i < rows; i++) {
-            if (skip == INTENT_SVM_NO_FOLD || svm->folds[run->order[i]] != skip)
+            int fold = svm->folds[run->order[i]];
+
+            if (fold != INTENT_SVM_OUT && fold != skip)
                 visit(run, run->order[i]);
         }
         if (svm->progress != NULL && !svm->progress(svm->ctx))

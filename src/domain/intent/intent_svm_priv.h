@@ -20,6 +20,7 @@ struct intent_rows {
 enum {
     INTENT_SVM_LANES_MAX = 256, /* columns that are learned together; more need not fit a cache */
     INTENT_SVM_NO_FOLD = -1,
+    INTENT_SVM_OUT = 255, /* rows of this fold are never visited */
 };
 
 struct intent_svm {

@@ -12,13 +12,17 @@
 #include "intent_builder_priv.h"
 #include "intent_calibrate_priv.h"
 #include "intent_draft_priv.h"
+#include "intent_negatives.h"
 #include "mem.h"
 
 enum {
     FOLDS = 5,
     SMALL_ROWS = 3000, /* below this all folds are held out in turn: it takes no time */
-    EPOCHS = 6,        /* 10 change nothing that a test set could show */
-    EPOCHS_SMALL = 10,
+    /* Enough visits for the scores to settle: small sets need more epochs than large ones. */
+    VISITS = 100000,
+    EPOCHS_MIN = 6,
+    EPOCHS_MAX = 12,
+    EPOCHS_WARM = 2,
     EPOCHS_HELD = 2,  /* after taking a fold out */
     RARE_ROWS = 5000, /* above this, features of a single example are dropped */
     ROWS_BYTES_MAX = 256 * 1024 * 1024,
@@ -27,15 +31,18 @@ enum {
 
 static const float COST = 3;
 static const float IDF_POWER = 0.5f;
-static const float group_weights[INTENT_GROUPS] = { 1, 1, 0.7f };
+static const float LOOKS_LIKE = 0; /* the score of an intent that a negative must not reach */
+static const float group_weights[INTENT_GROUPS] = { 1, 1, 0.7f, 1 };
 
 struct trainer {
     const struct example_set *set;
     const struct intent_options *options;
+    struct intent_lexicon lexicon;
     struct intent_builder builder;
     struct intent_svm svm;
     uint32_t *labels;
     uint8_t *folds;
+    size_t built_in_first, built_in_end; /* rows of built-in negatives */
     struct intent_trial *trials;
     size_t trial_count;
     uint32_t classes;
@@ -71,25 +78,72 @@ static enum err_code set_check(const struct example_set *set, struct err *err)
                    SLICE_ARGS(slice_make(set->names[0].ptr, set->names[0].len % ERR_FIELD_MAX)));
 }
 
-static enum err_code texts_read(struct trainer *trainer, struct err *err)
+static enum err_code row_add(struct trainer *trainer, struct slice text, uint32_t label,
+                             uint8_t fold, struct err *err)
+{
+    size_t row = trainer->builder.rows.count;
+    enum err_code rc = intent_builder_add(&trainer->builder, text, err);
+
+    if (rc == ERR_OK) {
+        trainer->labels[row] = label;
+        trainer->folds[row] = fold;
+    }
+    return rc;
+}
+
+/* Of the row that comes next. */
+static uint8_t fold_of(const struct trainer *trainer)
+{
+    return (uint8_t)(hash_u64(trainer->options->seed, trainer->builder.rows.count) % FOLDS);
+}
+
+/* "order_status" says what the intent is about: one more example, which never is held out. Names
+ * that say nothing ("intent 17") do no harm. */
+static enum err_code name_add(struct trainer *trainer, uint32_t intent, struct err *err)
+{
+    char text[EXAMPLES_NAME_BYTES_MAX];
+    struct slice name = trainer->set->names[intent];
+
+    for (size_t i = 0; i < name.len; i++)
+        text[i] = strchr("_-./:", name.ptr[i]) != NULL ? ' ' : name.ptr[i];
+    return row_add(trainer, slice_make(text, name.len), intent, FOLDS, err);
+}
+
+/* Given negatives, evenly sampled, then the built-in ones; gives the first fault. */
+static enum err_code negatives_read(struct trainer *trainer, struct err *err)
 {
     const struct intent_options *options = trainer->options;
-    size_t examples = trainer->set->count;
-    size_t count = examples + options->negative_count;
+    size_t given = options->negative_count < INTENT_NEGATIVES_MAX ? options->negative_count
+                                                                  : INTENT_NEGATIVES_MAX;
+    size_t built_in = options->bare ? 0 : intent_negative_count;
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; i < given && rc == ERR_OK; i++)
+        rc = row_add(trainer, options->negatives[i * options->negative_count / given],
+                     trainer->classes, fold_of(trainer), err);
+    trainer->built_in_first = trainer->builder.rows.count;
+    for (size_t i = 0; i < built_in && rc == ERR_OK; i++)
+        rc = row_add(trainer, slice_of(intent_negatives[i]), trainer->classes, fold_of(trainer),
+                     err);
+    trainer->built_in_end = trainer->builder.rows.count;
+    return rc;
+}
+
+static enum err_code texts_read(struct trainer *trainer, struct err *err)
+{
+    const struct example_set *set = trainer->set;
+    size_t count = set->count + INTENT_NEGATIVES_MAX + intent_negative_count + trainer->classes;
+    enum err_code rc = ERR_OK;
 
     trainer->labels = mem_alloc(count * sizeof(*trainer->labels));
     trainer->folds = mem_alloc(count);
-    for (size_t i = 0; i < count; i++) {
-        struct slice text =
-            i < examples ? trainer->set->items[i].text : options->negatives[i - examples];
-        enum err_code rc = intent_builder_add(&trainer->builder, text, err);
-
-        if (rc != ERR_OK)
-            return rc;
-        trainer->labels[i] = i < examples ? trainer->set->items[i].intent : trainer->classes;
-        trainer->folds[i] = (uint8_t)(hash_u64(options->seed, i) % FOLDS);
-    }
-    return ERR_OK;
+    for (size_t i = 0; i < set->count && rc == ERR_OK; i++)
+        rc = row_add(trainer, set->items[i].text, set->items[i].intent, fold_of(trainer), err);
+    if (rc == ERR_OK)
+        rc = negatives_read(trainer, err);
+    for (uint32_t i = 0; i < trainer->classes && rc == ERR_OK; i++)
+        rc = name_add(trainer, i, err);
+    return rc;
 }
 
 static void features_choose(struct trainer *trainer)
@@ -135,7 +189,7 @@ static void block_try(struct trainer *trainer, struct intent_svm_run *run, int f
         if (trainer->folds[row] != fold)
             continue;
         if (first == 0)
-            intent_trial_init(trials, trainer->labels[row]);
+            intent_trial_init(trials, trainer->labels[row], trainer->builder.coverage[row]);
         intent_svm_scores(run, row, scores);
         intent_trial_add(trials++, scores, first, lanes, trainer->classes);
     }
@@ -150,6 +204,40 @@ static size_t fold_rows(const struct trainer *trainer, int fold)
     return count;
 }
 
+static unsigned epochs_for(size_t rows)
+{
+    size_t epochs = VISITS / (rows + 1);
+
+    return epochs < EPOCHS_MIN ? EPOCHS_MIN : epochs > EPOCHS_MAX ? EPOCHS_MAX : (unsigned)epochs;
+}
+
+/* First epochs without the built-in negatives; then those come in that do not look like one of the
+ * intents: a shop for umbrellas answers questions about the weather. */
+static bool warm_up(struct trainer *trainer, struct intent_svm_run *run, uint32_t first,
+                    size_t lanes)
+{
+    size_t count = trainer->built_in_end - trainer->built_in_first;
+    uint8_t *folds = trainer->folds + trainer->built_in_first;
+    uint8_t *kept = mem_alloc(count + 1);
+    float scores[INTENT_SVM_LANES_MAX];
+    bool going;
+
+    memcpy(kept, folds, count);
+    memset(folds, INTENT_SVM_OUT, count);
+    going = intent_svm_epochs(run, EPOCHS_WARM, INTENT_SVM_NO_FOLD);
+    for (size_t i = 0; i < count && going; i++) {
+        float most = -INFINITY;
+
+        intent_svm_scores(run, trainer->built_in_first + i, scores);
+        for (size_t c = 0; c < lanes && first + c < trainer->classes; c++)
+            most = fmaxf(most, scores[c]);
+        if (most < LOOKS_LIKE)
+            folds[i] = kept[i];
+    }
+    free(kept);
+    return going;
+}
+
 static enum err_code block_learn(struct trainer *trainer, uint32_t first, size_t lanes,
                                  struct err *err)
 {
@@ -161,7 +249,9 @@ static enum err_code block_learn(struct trainer *trainer, uint32_t first, size_t
         return err_set(err, ERR_TOO_BIG, "no memory for %u features and %zu examples",
                        trainer->builder.feature_count, trainer->builder.rows.count);
     trainer->trial_count = 0;
-    if (!intent_svm_epochs(run, small ? EPOCHS_SMALL : EPOCHS, INTENT_SVM_NO_FOLD))
+    if (!warm_up(trainer, run, first, lanes) ||
+        !intent_svm_epochs(run, epochs_for(trainer->builder.rows.count) - EPOCHS_WARM,
+                           INTENT_SVM_NO_FOLD))
         goto out;
     block_round(trainer, intent_svm_weights(run), first, lanes);
     for (int fold = 0; fold < folds; fold++) {
@@ -201,8 +291,8 @@ static enum err_code columns_learn(struct trainer *trainer, struct err *err)
         .progress = on_progress,
         .ctx = trainer,
     };
-    trainer->steps = (unsigned)blocks *
-                     (small ? EPOCHS_SMALL + (2 * FOLDS - 1) * EPOCHS_HELD : EPOCHS + EPOCHS_HELD);
+    trainer->steps = (unsigned)blocks * (epochs_for(trainer->builder.rows.count) +
+                                         (small ? 2U * FOLDS - 1 : 1U) * EPOCHS_HELD);
     for (uint32_t first = 0; first < trainer->lanes; first += INTENT_BLOCK_LANES) {
         size_t rest = trainer->lanes - first;
         enum err_code rc =
@@ -214,8 +304,40 @@ static enum err_code columns_learn(struct trainer *trainer, struct err *err)
     return ERR_OK;
 }
 
+/* Vectors from the log, the examples and the negatives. That too few words stand in them is no
+ * fault: then there are none. */
+static enum err_code words_learn(struct trainer *trainer, struct err *err)
+{
+    const struct intent_options *options = trainer->options;
+    size_t count = options->unlabelled_count + options->negative_count + trainer->set->count;
+    struct slice *texts;
+    struct intent_vectors *vectors = NULL;
+    enum err_code rc;
+    size_t n = 0;
+
+    if (options->unlabelled_count == 0 && options->quality == INTENT_FAST)
+        return ERR_OK;
+    texts = mem_alloc(count * sizeof(*texts));
+    for (size_t i = 0; i < trainer->set->count; i++)
+        texts[n++] = trainer->set->items[i].text;
+    for (size_t i = 0; i < options->unlabelled_count; i++)
+        texts[n++] = options->unlabelled[i];
+    for (size_t i = 0; i < options->negative_count; i++)
+        texts[n++] = options->negatives[i];
+    rc = intent_vectors_learn(texts, n, options->seed, options->progress, options->ctx, &vectors,
+                              err);
+    free(texts);
+    if (rc == ERR_INVALID)
+        return ERR_OK;
+    if (rc == ERR_OK)
+        intent_lexicon_make(&trainer->lexicon, vectors, options->seed);
+    intent_vectors_destroy(&vectors);
+    return rc;
+}
+
 static void trainer_fini(struct trainer *trainer)
 {
+    intent_lexicon_fini(&trainer->lexicon);
     intent_builder_fini(&trainer->builder);
     free(trainer->labels);
     free(trainer->folds);
@@ -234,7 +356,9 @@ static enum err_code model_write(struct trainer *trainer, struct buf *out, struc
         .set = trainer->set,
         .classes = trainer->classes,
         .lanes = trainer->lanes,
+        .lexicon = &trainer->lexicon,
         .features = trainer->builder.feature_count,
+        .dense_first = trainer->builder.dense_first,
         .hashes = trainer->builder.hashes,
         .weights = trainer->builder.weights,
         .groups = trainer->builder.groups,
@@ -263,7 +387,11 @@ enum err_code intent_train(const struct example_set *set, const struct intent_op
 
     if (rc != ERR_OK)
         return rc;
-    intent_builder_init(&trainer.builder);
+    intent_lexicon_init(&trainer.lexicon);
+    intent_builder_init(&trainer.builder, &trainer.lexicon.words);
+    rc = words_learn(&trainer, err);
+    if (rc != ERR_OK)
+        goto out;
     rc = texts_read(&trainer, err);
     if (rc != ERR_OK)
         goto out;

@@ -8,6 +8,11 @@
 #include "examples.h"
 #include "intent.h"
 
+enum {
+    /* More of them drown the few that lie near the examples: measured, 14,000 are worse. */
+    INTENT_NEGATIVES_MAX = 2000,
+};
+
 enum intent_quality {
     INTENT_FAST,
     INTENT_BEST,
@@ -16,9 +21,15 @@ enum intent_quality {
 struct intent_options {
     enum intent_quality quality;
     uint64_t seed;
-    /* Texts that belong to no intent; borrowed. */
+    /* Texts that belong to no intent, beside those that are built in; borrowed. Of more than
+     * INTENT_NEGATIVES_MAX an even sample is taken. */
     const struct slice *negatives;
     size_t negative_count;
+    bool bare; /* without the built-in negatives */
+    /* What people wrote, without labels: word vectors are learned from it and from the examples.
+     * None: no vectors in fast quality. */
+    const struct slice *unlabelled;
+    size_t unlabelled_count;
     /* Called now and then with a share from 0 to 1; false cancels. May be NULL. */
     bool (*progress)(void *ctx, double share);
     void *ctx;

@@ -13,7 +13,8 @@ static const struct command commands[] = {
     { "restore", command_restore, "FILE --data DIR: a data folder out of a backup" },
     { "check", command_check, "[--data DIR] [--json]: reads everything, counts what is wrong" },
     { "nlu", command_nlu,
-      "train|eval|predict|convert|inbox ...: intents from examples (each part says its options)" },
+      "train|eval|predict|vectors|convert|inbox ...: intents from examples (each says its "
+      "options)" },
     { "docs", command_docs, "config|openapi: a reference page, as in docs/" },
     { "config", command_config, "[OPTIONS] [--json]: every setting, its value and its source" },
     { "rules", command_rules,

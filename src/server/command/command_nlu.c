@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kefu nlu train|eval|predict|convert|inbox: intents from the command line. */
+/* kefu nlu train|eval|predict|vectors|convert|inbox: intents from the command line. */
 #include "command_nlu.h"
 
 #include <stdio.h>
@@ -10,9 +10,11 @@
 #include "entity.h"
 #include "examples_file.h"
 #include "intent_train.h"
+#include "intent_vectors.h"
 #include "json.h"
 #include "mem.h"
 #include "text.h"
+#include "vector_npy.h"
 
 enum {
     LINE_BYTES_MAX = 128 * 1024, /* a longer line of standard input is cut */
@@ -25,7 +27,7 @@ static const struct {
 } parts[] = {
     { "train", command_nlu_train },     { "eval", command_nlu_eval },
     { "predict", command_nlu_predict }, { "convert", command_nlu_convert },
-    { "inbox", command_nlu_inbox },
+    { "inbox", command_nlu_inbox },     { "vectors", command_nlu_vectors },
 };
 
 int command_nlu(struct command_args *args)
@@ -51,7 +53,7 @@ struct train_args {
     const char *examples[NLU_FILES_MAX];
     const char *negatives[NLU_FILES_MAX];
     int example_count, negative_count;
-    const char *quality, *seed, *model;
+    const char *quality, *seed, *model, *unlabelled;
     bool quiet;
 };
 
@@ -69,17 +71,23 @@ static enum err_code train(const struct train_args *args, struct intent_options 
 {
     struct example_set set;
     struct nlu_texts negatives;
+    struct nlu_texts unlabelled;
     struct buf model;
     enum err_code rc;
 
     example_set_init(&set);
     nlu_texts_init(&negatives);
+    nlu_texts_init(&unlabelled);
     buf_init(&model, INTENT_MODEL_BYTES_MAX);
     rc = nlu_examples_read(args->examples, args->example_count, &set, err);
     if (rc == ERR_OK)
         rc = nlu_texts_read(args->negatives, args->negative_count, &negatives, err);
+    if (rc == ERR_OK && args->unlabelled != NULL)
+        rc = nlu_texts_read(&args->unlabelled, 1, &unlabelled, err);
     if (rc != ERR_OK)
         goto out;
+    options->unlabelled = unlabelled.items;
+    options->unlabelled_count = unlabelled.count;
     options->negatives = negatives.items;
     options->negative_count = negatives.count;
     rc = intent_train(&set, options, &model, err);
@@ -93,6 +101,7 @@ static enum err_code train(const struct train_args *args, struct intent_options 
 out:
     buf_fini(&model);
     nlu_texts_fini(&negatives);
+    nlu_texts_fini(&unlabelled);
     example_set_fini(&set);
     return rc;
 }
@@ -108,6 +117,7 @@ int command_nlu_train(struct command_args *args)
     train_args.negative_count =
         command_list(args, "negatives", train_args.negatives, NLU_FILES_MAX);
     train_args.seed = command_option(args, "seed");
+    train_args.unlabelled = command_option(args, "unlabelled");
     train_args.model = command_option(args, "model");
     train_args.quiet = command_flag(args, "json");
     if (!command_complete(args, command_find("nlu"), 0, 0))
@@ -117,8 +127,8 @@ int command_nlu_train(struct command_args *args)
         (train_args.seed != NULL && !slice_to_u64(slice_of(train_args.seed), &seed)) ||
         (train_args.quality != NULL && strcmp(train_args.quality, "fast") != 0 &&
          strcmp(train_args.quality, "best") != 0))
-        return usage("train --examples FILE... [--negatives FILE...] [--quality fast|best] "
-                     "[--seed N] [--json] --model OUT");
+        return usage("train --examples FILE... [--negatives FILE...] [--unlabelled FILE] "
+                     "[--quality fast|best] [--seed N] [--json] --model OUT");
     options.seed = seed;
     if (train_args.quality != NULL && strcmp(train_args.quality, "best") == 0)
         options.quality = INTENT_BEST;
@@ -280,5 +290,59 @@ int command_nlu_convert(struct command_args *args)
     }
     buf_fini(&out);
     example_set_fini(&set);
+    return rc == ERR_OK ? 0 : command_fault(&err);
+}
+
+static enum err_code vectors_write(const struct intent_vectors *vectors, const char *out_path,
+                                   const char *vocabulary_path, struct err *err)
+{
+    size_t bytes = (size_t)vectors->count * INTENT_VECTORS_DIM * sizeof(float);
+    enum err_code rc;
+    struct buf out;
+
+    buf_init(&out, bytes + VECTOR_NPY_HEADER_MAX + vectors->count * (size_t)LINE_BYTES_MAX);
+    vector_npy_write_header(&out, "<f4", vectors->count, INTENT_VECTORS_DIM);
+    buf_add(&out, vectors->rows, bytes);
+    rc = nlu_file_write(out_path, buf_slice(&out), err);
+    if (rc == ERR_OK) {
+        buf_clear(&out);
+        for (uint32_t i = 0; i < vectors->count; i++) {
+            buf_add_slice(&out, vectors->words[i]);
+            buf_add_char(&out, '\n');
+        }
+        rc = nlu_file_write(vocabulary_path, buf_slice(&out), err);
+    }
+    buf_fini(&out);
+    return rc;
+}
+
+int command_nlu_vectors(struct command_args *args)
+{
+    const char *unlabelled[NLU_FILES_MAX];
+    int count = command_list(args, "unlabelled", unlabelled, NLU_FILES_MAX);
+    const char *out = command_option(args, "out");
+    const char *vocabulary = command_option(args, "vocabulary");
+    bool json = command_flag(args, "json");
+    struct intent_vectors *vectors = NULL;
+    struct nlu_texts texts;
+    struct err err = { 0 };
+    enum err_code rc;
+
+    if (!command_complete(args, command_find("nlu"), 0, 0))
+        return COMMAND_USAGE;
+    if (count < 1 || count > NLU_FILES_MAX || out == NULL || vocabulary == NULL)
+        return usage("vectors --unlabelled FILE... --out FILE.npy --vocabulary FILE [--json]");
+    nlu_texts_init(&texts);
+    rc = nlu_texts_read(unlabelled, count, &texts, &err);
+    if (rc == ERR_OK)
+        rc = intent_vectors_learn(texts.items, texts.count, 1, NULL, NULL, &vectors, &err);
+    if (rc == ERR_OK)
+        rc = vectors_write(vectors, out, vocabulary, &err);
+    if (rc == ERR_OK)
+        printf(json ? "{\"texts\":%zu,\"words\":%u,\"dim\":%d}\n"
+                    : "%zu texts, %u words of %d numbers\n",
+               texts.count, vectors->count, INTENT_VECTORS_DIM);
+    intent_vectors_destroy(&vectors);
+    nlu_texts_fini(&texts);
     return rc == ERR_OK ? 0 : command_fault(&err);
 }

@@ -45,6 +45,7 @@ void nlu_model_close(struct nlu_model *model);
 int command_nlu_train(struct command_args *args);
 int command_nlu_eval(struct command_args *args);
 int command_nlu_predict(struct command_args *args);
+int command_nlu_vectors(struct command_args *args);
 int command_nlu_convert(struct command_args *args);
 int command_nlu_inbox(struct command_args *args);
 

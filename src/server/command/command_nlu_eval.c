@@ -16,14 +16,16 @@
 enum { FOLDS_MAX = 20, INBOX_MAX = 1000 };
 
 static const char eval_usage[] =
-    "usage: kefu nlu eval (--model M | --folds K [--negatives FILE...] [--quality fast|best]) "
+    "usage: kefu nlu eval (--model M | --folds K [--negatives FILE...] [--unlabelled FILE...] "
+    "[--quality fast|best]) "
     "--examples FILE... [--out-of-scope FILE...] [--against MODEL] [--html FILE] [--json]\n";
 
 struct eval_args {
     const char *examples[NLU_FILES_MAX];
     const char *outside[NLU_FILES_MAX];
     const char *negatives[NLU_FILES_MAX];
-    int example_count, outside_count, negative_count;
+    const char *unlabelled[NLU_FILES_MAX];
+    int example_count, outside_count, negative_count, unlabelled_count;
     const char *model, *against, *html, *folds, *quality;
     unsigned fold_count;
     bool json;
@@ -96,10 +98,16 @@ static enum err_code answer_folds(const struct eval_args *args, const struct exa
     struct intent_options options = { .seed = 1 };
     uint8_t *folds = mem_alloc(set->count + 1);
     struct nlu_texts negatives;
+    struct nlu_texts unlabelled;
     enum err_code rc;
 
     nlu_texts_init(&negatives);
+    nlu_texts_init(&unlabelled);
     rc = nlu_texts_read(args->negatives, args->negative_count, &negatives, err);
+    if (rc == ERR_OK)
+        rc = nlu_texts_read(args->unlabelled, args->unlabelled_count, &unlabelled, err);
+    options.unlabelled = unlabelled.items;
+    options.unlabelled_count = unlabelled.count;
     options.negatives = negatives.items;
     options.negative_count = negatives.count;
     if (args->quality != NULL && strcmp(args->quality, "best") == 0)
@@ -109,6 +117,7 @@ static enum err_code answer_folds(const struct eval_args *args, const struct exa
     for (unsigned fold = 0; fold < args->fold_count && rc == ERR_OK; fold++)
         rc = answer_fold(set, folds, fold, &options, outside, scratch, eval, err);
     nlu_texts_fini(&negatives);
+    nlu_texts_fini(&unlabelled);
     free(folds);
     return rc;
 }
@@ -203,7 +212,7 @@ static bool args_make_sense(struct eval_args *args)
     args->fold_count = (unsigned)folds;
     return (args->model != NULL) != (args->folds != NULL) && args->example_count >= 1 &&
            args->example_count <= NLU_FILES_MAX && args->outside_count <= NLU_FILES_MAX &&
-           args->negative_count <= NLU_FILES_MAX;
+           args->negative_count <= NLU_FILES_MAX && args->unlabelled_count <= NLU_FILES_MAX;
 }
 
 int command_nlu_eval(struct command_args *args)
@@ -214,6 +223,8 @@ int command_nlu_eval(struct command_args *args)
     eval_args.example_count = command_list(args, "examples", eval_args.examples, NLU_FILES_MAX);
     eval_args.outside_count = command_list(args, "out-of-scope", eval_args.outside, NLU_FILES_MAX);
     eval_args.negative_count = command_list(args, "negatives", eval_args.negatives, NLU_FILES_MAX);
+    eval_args.unlabelled_count =
+        command_list(args, "unlabelled", eval_args.unlabelled, NLU_FILES_MAX);
     eval_args.against = command_option(args, "against");
     eval_args.html = command_option(args, "html");
     eval_args.folds = command_option(args, "folds");
