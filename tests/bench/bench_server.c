@@ -69,15 +69,13 @@ double bench_metric(uint16_t port, const char *name)
     return 0;
 }
 
-void bench_server_start(struct bench_server *server)
+void bench_server_launch(struct bench_server *server)
 {
     char port[16];
     char shards[16];
     char *argv[16] = { "kefu",     "serve",     "--demo", "--data", server->dir,
                        "--listen", "127.0.0.1", "--port", port };
     int argc = 9;
-    int64_t end = bench_now_us() + START_TIMEOUT_MS * 1000LL;
-    struct timespec pause = { .tv_nsec = 5 * 1000 * 1000 };
 
     /* The load comes from one address and faster than people type: limits would measure themselves.
      */
@@ -100,6 +98,14 @@ void bench_server_start(struct bench_server *server)
     if (server->site_key[0] == '\0')
         snprintf(server->site_key, sizeof(server->site_key), "demo");
     bench_process_start(&server->process, argv);
+}
+
+void bench_server_start(struct bench_server *server)
+{
+    int64_t end = bench_now_us() + START_TIMEOUT_MS * 1000LL;
+    struct timespec pause = { .tv_nsec = 5 * 1000 * 1000 };
+
+    bench_server_launch(server);
     while (bench_http_get(server->process.port, "/readyz", NULL, 0) != 200) {
         int status;
 

@@ -16,6 +16,8 @@ struct bench_server {
 
 /* Starts on a free port with a new temporary folder (or the one in dir) and waits for /readyz. */
 void bench_server_start(struct bench_server *server);
+/* The same without waiting. */
+void bench_server_launch(struct bench_server *server);
 void bench_server_stop(struct bench_server *server, bool keep_data);
 /* One HTTP request; gives the status, copies the body (cut to size). */
 int bench_http_get(uint16_t port, const char *path, char *body, size_t body_size);

@@ -376,6 +376,11 @@ void bench_ws_poll(struct bench_ws_pool *pool, int64_t timeout_us)
     pool_flush(pool);
 }
 
+bool bench_ws_is_open(const struct bench_ws *ws)
+{
+    return ws->state == WS_OPEN;
+}
+
 unsigned bench_ws_open_count(const struct bench_ws_pool *pool)
 {
     return pool->open;

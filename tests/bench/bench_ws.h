@@ -45,6 +45,7 @@ void bench_ws_resume(struct bench_ws *ws);
 void bench_ws_close(struct bench_ws *ws); /* drops the connection at once */
 /* Works what is ready, waits at most timeout_us for something. */
 void bench_ws_poll(struct bench_ws_pool *pool, int64_t timeout_us);
+bool bench_ws_is_open(const struct bench_ws *ws);
 unsigned bench_ws_open_count(const struct bench_ws_pool *pool);
 struct bench_ws *bench_ws_at(struct bench_ws_pool *pool, unsigned index);
 

@@ -6,7 +6,12 @@
 
 #include "mem.h"
 
-enum { CHAOS_RETRY_US = 100000, CHAOS_CONNECTS_MAX = 200000 };
+enum {
+    CHAOS_RETRY_US = 100000,
+    CHAOS_CONNECTS_MAX = 200000,
+    CHAOS_READ_SECONDS = 10,
+    CHAOS_READ_EVENTS = 200, /* of a page */
+};
 
 static struct chaos_load *load_of;
 
@@ -45,6 +50,31 @@ static void visitor_next(struct chaos_visitor *visitor)
     visitor_transmit(visitor);
 }
 
+static void visitor_read(struct chaos_visitor *visitor)
+{
+    const struct thread *thread = visitor->reading;
+    char frame[256];
+    int n = snprintf(frame, sizeof(frame),
+                     "{\"id\":%u,\"fetch\":{\"conversationId\":\"%s\",\"fromSeq\":%u,"
+                     "\"limit\":%d}}",
+                     ++visitor->frame_id, visitor->conv,
+                     thread->count > 0 ? thread->events[thread->count - 1].seq + 1 : 1,
+                     CHAOS_READ_EVENTS);
+
+    bench_ws_send(visitor->ws, slice_make(frame, (size_t)n));
+}
+
+static void visitor_page(struct chaos_visitor *visitor, struct slice message)
+{
+    size_t before = visitor->reading->count;
+
+    visitor->read_failed = !thread_add_page(visitor->reading, message);
+    if (!visitor->read_failed && visitor->reading->more && visitor->reading->count > before)
+        visitor_read(visitor);
+    else
+        visitor->reading = NULL;
+}
+
 static void on_open(struct bench_ws *ws)
 {
     struct chaos_visitor *visitor = ws->user;
@@ -70,7 +100,14 @@ static void on_message(struct bench_ws *ws, struct slice message)
     switch (bench_frame_kind(message, &id)) {
     case FRAME_WELCOME:
         bench_frame_text(message, "visitorToken", visitor->token, sizeof(visitor->token));
-        visitor_next(visitor);
+        if (visitor->reading != NULL)
+            visitor_read(visitor);
+        else
+            visitor_next(visitor);
+        break;
+    case FRAME_HISTORY:
+        if (visitor->reading != NULL && id == visitor->frame_id)
+            visitor_page(visitor, message);
         break;
     case FRAME_ACK:
         if (visitor->in_flight == 0 || id != visitor->frame_id)
@@ -146,29 +183,41 @@ static void load_reconnect(struct chaos_load *load, int64_t now)
     }
 }
 
+void chaos_load_turn(struct chaos_load *load)
+{
+    load_reconnect(load, bench_now_us());
+    bench_ws_poll(load->pool, 2000);
+}
+
 void chaos_load_run(struct chaos_load *load, int64_t us)
 {
     int64_t end = bench_now_us() + us;
-    int64_t now;
 
-    while ((now = bench_now_us()) < end) {
-        load_reconnect(load, now);
-        bench_ws_poll(load->pool, 2000);
-    }
+    while (bench_now_us() < end)
+        chaos_load_turn(load);
 }
 
-bool chaos_load_finish(struct chaos_load *load, int seconds_max)
+unsigned chaos_load_in_flight(const struct chaos_load *load)
 {
-    int64_t end = bench_now_us() + seconds_max * 1000000LL;
-    bool waiting = true;
+    unsigned count = 0;
 
-    load->sending = false;
-    while (waiting && bench_now_us() < end) {
-        chaos_load_run(load, 20000);
-        waiting = false;
-        for (unsigned i = 0; i < load->connections; i++)
-            waiting |= load->visitors[i].in_flight != 0;
-    }
-    load->sending = true;
-    return !waiting;
+    for (unsigned i = 0; i < load->connections; i++)
+        count += load->visitors[i].in_flight != 0;
+    return count;
+}
+
+bool chaos_load_read(struct chaos_load *load, unsigned index, struct thread *out)
+{
+    struct chaos_visitor *visitor = &load->visitors[index];
+    int64_t end = bench_now_us() + CHAOS_READ_SECONDS * 1000000LL;
+
+    visitor->reading = out;
+    visitor->read_failed = false;
+    if (visitor->ws != NULL && bench_ws_is_open(visitor->ws) && visitor->frame_id > 0)
+        visitor_read(visitor);
+    while (visitor->reading != NULL && bench_now_us() < end)
+        chaos_load_turn(load);
+    visitor->read_failed |= visitor->reading != NULL;
+    visitor->reading = NULL;
+    return !visitor->read_failed;
 }

@@ -7,6 +7,7 @@
 #include "bench_server.h"
 #include "bench_ws.h"
 #include "chaos_ledger.h"
+#include "chaos_thread.h"
 
 struct chaos_visitor {
     struct bench_ws *ws; /* NULL: not connected */
@@ -16,6 +17,8 @@ struct chaos_visitor {
     uint32_t counter;
     uint32_t frame_id;
     int64_t retry_us;
+    struct thread *reading; /* NULL: nobody reads its history */
+    bool read_failed;
 };
 
 struct chaos_load {
@@ -32,9 +35,12 @@ struct chaos_load {
 void chaos_load_init(struct chaos_load *load, unsigned connections, struct ledger *ledger,
                      uint16_t port, const char *site_key);
 void chaos_load_fini(struct chaos_load *load);
-/* Works for at most us microseconds. */
+/* Connects and resends what is due, works what came; waits at most 2 ms for something. */
+void chaos_load_turn(struct chaos_load *load);
 void chaos_load_run(struct chaos_load *load, int64_t us);
-/* Until nothing is in flight; false after seconds_max. */
-bool chaos_load_finish(struct chaos_load *load, int seconds_max);
+/* Visitors whose message is not acknowledged. */
+unsigned chaos_load_in_flight(const struct chaos_load *load);
+/* The whole conversation as the visitor reads it over its socket. False: not within 10 s. */
+bool chaos_load_read(struct chaos_load *load, unsigned visitor, struct thread *out);
 
 #endif

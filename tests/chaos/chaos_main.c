@@ -2,89 +2,27 @@
 /* kefu-chaos COMMAND: breaks a real server under load and checks the ledger afterwards. Bounded in
  * rounds and time; ends with status 1 on any violation. */
 #include "chaos_disk.h"
-#include "chaos_load.h"
+#include "chaos_run.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHAOS_CONNECTIONS = 50, CHAOS_FINISH_SECONDS = 30 };
-
-static void server_kill(struct bench_server *server)
+/* Dead in the middle of work, right after it answered, or before it ever did. */
+static void kill_somewhere(struct chaos_run *run)
 {
-    int status;
-
-    kill(server->process.pid, SIGKILL);
-    waitpid(server->process.pid, &status, 0);
-    close(server->process.out_fd);
-    server->process.pid = 0;
-}
-
-/* What every command begins and ends with: a server, its load, the ledger. */
-struct chaos_run {
-    struct bench_server server;
-    struct ledger ledger;
-    struct chaos_load load;
-    char path[192];
-    int64_t slowest_start_us;
-};
-
-static struct chaos_run *run_begin(const struct bench_args *args, const char *dir)
-{
-    static struct chaos_run run;
-    char ledger_dir[128];
-    unsigned connections =
-        (unsigned)bench_arg_long(args, "connections", CHAOS_CONNECTIONS, 1, 15000);
-
-    srandom((unsigned)bench_arg_long(args, "seed", getpid(), 1, INT32_MAX));
-    if (dir != NULL)
-        snprintf(run.server.dir, sizeof(run.server.dir), "%s/data", dir);
-    bench_server_start(&run.server);
-    bench_temp_dir(ledger_dir, sizeof(ledger_dir));
-    snprintf(run.path, sizeof(run.path), "%s/ledger", ledger_dir);
-    ledger_open(&run.ledger, run.path);
-    chaos_load_init(&run.load, connections, &run.ledger, run.server.process.port,
-                    run.server.site_key);
-    return &run;
-}
-
-static void run_restart(struct chaos_run *run)
-{
-    int64_t from = bench_now_us();
-
-    bench_server_start(&run->server);
-    if (bench_now_us() - from > run->slowest_start_us)
-        run->slowest_start_us = bench_now_us() - from;
-}
-
-static int run_end(struct chaos_run *run, const char *what)
-{
-    if (!chaos_load_finish(&run->load, CHAOS_FINISH_SECONDS))
-        ledger_violation(&run->ledger, "L1 some messages are still not acknowledged after %d s",
-                         CHAOS_FINISH_SECONDS);
-    bench_server_stop(&run->server, true); /* SIGTERM settles what the journal holds */
-    ledger_check_sql(&run->ledger, run->server.dir);
-    printf("%s: %zu sent, %llu acknowledged, %llu busy answers, slowest start %.2f s, "
-           "%llu violations\n",
-           what, run->ledger.count, (unsigned long long)run->ledger.acked,
-           (unsigned long long)run->load.busy, (double)run->slowest_start_us / 1e6,
-           (unsigned long long)run->ledger.violations);
-    chaos_load_fini(&run->load);
-    if (run->ledger.violations == 0) {
-        bench_remove_tree(run->server.dir);
-        unlink(run->path);
-    } else {
-        printf("kept for inspection: %s and %s\n", run->server.dir, run->path);
+    switch (random() % 4) {
+    case 0:
+        server_kill_starting(&run->server, random() % 60000);
+        break;
+    case 1:
+        run_restart(run);
+        run_work(run, random() % 20000);
+        server_kill(&run->server);
+        break;
+    default:
+        break;
     }
-    return run->ledger.violations == 0 && run->ledger.acked > 0 ? 0 : 1;
-}
-
-static int64_t some_moment_us(void)
-{
-    return 100000 + random() % 500000;
 }
 
 static int chaos_kill(const struct bench_args *args)
@@ -93,8 +31,9 @@ static int chaos_kill(const struct bench_args *args)
     struct chaos_run *run = run_begin(args, NULL);
 
     for (long round = 0; round < rounds; round++) {
-        chaos_load_run(&run->load, some_moment_us());
+        run_work(run, run_moment_us());
         server_kill(&run->server);
+        kill_somewhere(run);
         run_restart(run);
     }
     return run_end(run, "kill");
@@ -111,7 +50,7 @@ static int chaos_power_cut(const struct bench_args *args)
         return CHAOS_SKIPPED;
     run = run_begin(args, disk.mount);
     for (long round = 0; round < rounds; round++) {
-        chaos_load_run(&run->load, some_moment_us());
+        run_work(run, run_moment_us());
         chaos_disk_cut(&disk);
         server_kill(&run->server);
         chaos_disk_remount(&disk);
@@ -136,11 +75,11 @@ static int chaos_disk_full(const struct bench_args *args)
     if (!chaos_disk_create_tmpfs(&disk, 256))
         return CHAOS_SKIPPED;
     run = run_begin(args, disk.mount);
-    chaos_load_run(&run->load, 500000);
+    run_work(run, 500000);
     chaos_disk_fill(&disk, filler, sizeof(filler));
     busy = run->load.busy;
     for (int i = 0; i < 1200 && run->load.busy == busy; i++)
-        chaos_load_run(&run->load, 50000);
+        run_work(run, 50000);
     if (run->load.busy == busy)
         ledger_violation(&run->ledger, "nothing was refused on a full disk in 60 s");
     if (bench_http_get(run->server.process.port, "/healthz", NULL, 0) != 200)
@@ -149,7 +88,7 @@ static int chaos_disk_full(const struct bench_args *args)
     freed_us = bench_now_us();
     acked = run->ledger.acked;
     while (run->ledger.acked == acked && bench_now_us() - freed_us < 20000000)
-        chaos_load_run(&run->load, 10000);
+        run_work(run, 10000);
     printf("writing resumed %.2f s after space was free\n",
            (double)(bench_now_us() - freed_us) / 1e6);
     if (bench_now_us() - freed_us > 5000000)
@@ -165,19 +104,19 @@ static int chaos_reconnect_storm(const struct bench_args *args)
     uint64_t acked;
     int64_t from;
 
-    chaos_load_run(&run->load, 3000000);
+    run_work(run, 3000000);
     server_kill(&run->server);
     run_restart(run);
     from = bench_now_us();
     acked = run->ledger.acked;
     while (bench_ws_open_count(run->load.pool) < run->load.connections &&
            bench_now_us() - from < 60000000)
-        chaos_load_run(&run->load, 10000);
+        run_work(run, 10000);
     printf("%u of %u clients back after %.2f s\n", bench_ws_open_count(run->load.pool),
            run->load.connections, (double)(bench_now_us() - from) / 1e6);
     if (bench_ws_open_count(run->load.pool) < run->load.connections)
         ledger_violation(&run->ledger, "not all clients are back after 60 s");
-    chaos_load_run(&run->load, 2000000);
+    run_work(run, 2000000);
     if (run->ledger.acked == acked)
         ledger_violation(&run->ledger, "nothing was acknowledged after the storm");
     return run_end(run, "reconnect-storm");
@@ -191,12 +130,12 @@ static int chaos_slow_reader(const struct bench_args *args)
     double after;
     uint64_t acked;
 
-    chaos_load_run(&run->load, 2000000);
+    run_work(run, 2000000);
     before = bench_process_private_bytes(run->server.process.pid);
     for (unsigned i = 0; i < run->load.connections / 10; i++)
         bench_ws_pause(run->load.visitors[i].ws);
     acked = run->ledger.acked;
-    chaos_load_run(&run->load, 10000000);
+    run_work(run, 10000000);
     after = bench_process_private_bytes(run->server.process.pid);
     printf("%llu acknowledged beside the slow ones, memory grew by %.1f MiB\n",
            (unsigned long long)(run->ledger.acked - acked), (after - before) / 1048576);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "chaos_run.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "chaos_readers.h"
+
+enum {
+    RUN_CONNECTIONS = 50,
+    RUN_FINISH_SECONDS = 30,
+    RUN_QUEUE_SECONDS = 20, /* the agent closes what it is given; then nobody waits */
+};
+
+void server_kill(struct bench_server *server)
+{
+    int status;
+
+    kill(server->process.pid, SIGKILL);
+    waitpid(server->process.pid, &status, 0);
+    close(server->process.out_fd);
+    server->process.pid = 0;
+}
+
+void server_kill_starting(struct bench_server *server, int64_t us)
+{
+    struct timespec pause = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+
+    bench_server_launch(server);
+    nanosleep(&pause, NULL);
+    server_kill(server);
+}
+
+struct chaos_run *run_begin(const struct bench_args *args, const char *dir)
+{
+    static struct chaos_run run;
+    char ledger_dir[128];
+    unsigned connections = (unsigned)bench_arg_long(args, "connections", RUN_CONNECTIONS, 1, 15000);
+
+    srandom((unsigned)bench_arg_long(args, "seed", getpid(), 1, INT32_MAX));
+    if (dir != NULL)
+        snprintf(run.server.dir, sizeof(run.server.dir), "%s/data", dir);
+    bench_server_start(&run.server);
+    bench_temp_dir(ledger_dir, sizeof(ledger_dir));
+    snprintf(run.path, sizeof(run.path), "%s/ledger", ledger_dir);
+    ledger_open(&run.ledger, run.path);
+    chaos_load_init(&run.load, connections, &run.ledger, run.server.process.port,
+                    run.server.site_key);
+    chaos_agent_init(&run.agent, run.server.process.port, run.server.dir);
+    return &run;
+}
+
+void run_work(struct chaos_run *run, int64_t us)
+{
+    int64_t end = bench_now_us() + us;
+
+    while (bench_now_us() < end) {
+        chaos_load_turn(&run->load);
+        chaos_agent_turn(&run->agent);
+    }
+}
+
+void run_restart(struct chaos_run *run)
+{
+    int64_t from = bench_now_us();
+
+    bench_server_start(&run->server);
+    if (bench_now_us() - from > run->slowest_start_us)
+        run->slowest_start_us = bench_now_us() - from;
+}
+
+int64_t run_moment_us(void)
+{
+    return 100000 + random() % 500000;
+}
+
+/* ---- the end ---- */
+
+static void run_finish(struct chaos_run *run)
+{
+    int64_t end = bench_now_us() + RUN_FINISH_SECONDS * 1000000LL;
+
+    run->load.sending = false;
+    while (chaos_load_in_flight(&run->load) > 0 && bench_now_us() < end)
+        run_work(run, 20000);
+    if (chaos_load_in_flight(&run->load) > 0)
+        ledger_violation(&run->ledger, "L1 some messages are still not acknowledged after %d s",
+                         RUN_FINISH_SECONDS);
+    end = bench_now_us() + RUN_QUEUE_SECONDS * 1000000LL;
+    while (chaos_agent_waiting(&run->agent) != 0 && bench_now_us() < end)
+        run_work(run, 100000);
+    if (chaos_agent_waiting(&run->agent) != 0)
+        ledger_violation(&run->ledger, "L10 conversations wait for an agent with room after %d s",
+                         RUN_QUEUE_SECONDS);
+}
+
+int run_end(struct chaos_run *run, const char *what)
+{
+    run_finish(run);
+    readers_compare(run);
+    bench_server_stop(&run->server, true); /* SIGTERM settles what the journal holds */
+    ledger_check_sql(&run->ledger, run->server.dir);
+    printf("%s: %zu sent, %llu acknowledged, %llu busy answers, %u hand-offs closed, "
+           "%zu conversations read three ways, slowest start %.2f s, %llu violations\n",
+           what, run->ledger.count, (unsigned long long)run->ledger.acked,
+           (unsigned long long)run->load.busy, run->agent.closed, run->ledger.threads_count,
+           (double)run->slowest_start_us / 1e6, (unsigned long long)run->ledger.violations);
+    chaos_load_fini(&run->load);
+    chaos_agent_fini(&run->agent);
+    if (run->ledger.violations == 0) {
+        bench_remove_tree(run->server.dir);
+        unlink(run->path);
+    } else {
+        printf("kept for inspection: %s and %s\n", run->server.dir, run->path);
+    }
+    return run->ledger.violations == 0 && run->ledger.acked > 0 ? 0 : 1;
+}
