@@ -5,10 +5,10 @@
  * its entry with as many look-ups as it has characters: by itself (right, or a character is
  * missing) and without each of its characters (one is wrong, too many, or two are swapped).
  *
- * The hash of a run, with or without one character, comes from prefix hashes in one step. An error
- * cannot spoil both ends of an entry of four characters, so a run is looked at closely only where
- * its first two or its last two characters begin or end some entry. (Of a four-character entry,
- * the middle two swapped spoil both: not found.) */
+ * The hash of a run, with or without one character, comes from prefix hashes in one step. The table
+ * is larger than the caches, so most runs must not get that far: filters that do fit say whether a
+ * run begins and ends as some entry does, by two characters, of long entries by four. One error
+ * cannot spoil both ends. (Of an entry of four characters the middle two swapped do: not found.) */
 #include "entity_priv.h"
 
 #include <stdio.h>
@@ -20,10 +20,17 @@
 enum {
     FUZZY_CJK_CHARS_MIN = 4, /* shorter names are one error away from too much */
     FUZZY_LATIN_CHARS_MIN = 5,
-    ENDS_BITS = 16,       /* of the bitmaps of first and last two characters: 8 KiB each */
+    FILTER_BITS_MIN = 10,
+    FILTER_BITS_MAX = 20, /* of a filter: 128 KiB, stays in the second-level cache */
     SAME_MAX = 8,         /* entries under one hash; further ones would be as good a guess */
     RAW_BYTES_MAX = 1024, /* of an entry as given */
 };
+
+enum filter { BEGINS, ENDS, PAIR_BEGINS, PAIR_ENDS, FILTERS };
+
+/* What a place of the text passes: that an entry's first two characters begin here, or its last two
+ * end here. Looked up once, since every length of run asks. */
+enum { PASS_BEGINS = 1 << 0, PASS_ENDS = 1 << 1 };
 
 static const uint64_t base = 0x9E3779B97F4A7C15u;
 
@@ -53,8 +60,9 @@ struct entity_lookup {
     uint64_t slot_mask;
     uint64_t exact_lengths; /* bit n: an entry has n characters */
     uint64_t fuzzy_lengths;
-    uint64_t first_two[(1 << ENDS_BITS) / 64];
-    uint64_t last_two[(1 << ENDS_BITS) / 64];
+    unsigned chars_max; /* of any entry */
+    unsigned filter_bits;
+    uint64_t *filters; /* FILTERS of them, one behind the other */
 };
 _Static_assert(ENTITY_LOOKUP_CHARS_MAX + 1 < 64, "lengths are bits");
 
@@ -65,6 +73,7 @@ struct entity_scratch_lookup {
     uint64_t prefix[ENTITY_TEXT_BYTES_MAX + 1];
     bool word[ENTITY_TEXT_BYTES_MAX + 1]; /* letters and digits, which stand together */
     uint64_t power[ENTITY_LOOKUP_CHARS_MAX + 2];
+    uint8_t passes[ENTITY_LOOKUPS_MAX][ENTITY_TEXT_BYTES_MAX + 1]; /* of each list and place */
     size_t at; /* the character where the last look began: the scan goes forward */
 };
 
@@ -103,11 +112,6 @@ static void read_chars(struct entity_scratch_lookup *look, struct slice norm)
     look->word[look->count] = false;
 }
 
-void entity_lookup_prepare(struct entity_scan *s)
-{
-    read_chars(entity_scratch_lookup_of(s->scratch), s->norm);
-}
-
 /* Of characters [from, to). */
 static uint64_t run_hash(const struct entity_scratch_lookup *look, size_t from, size_t to)
 {
@@ -128,14 +132,88 @@ static uint64_t mixed(uint64_t hash)
     return hash ^ hash >> 32;
 }
 
-static unsigned ends_bit(uint32_t a, uint32_t b)
+/* ---- filters ---- */
+/* How many characters at each end an error cannot spoil both of; 0: the entry is too short. */
+static size_t half_of(size_t chars)
 {
-    return (unsigned)(mixed(((uint64_t)a << 32) + b) >> (64 - ENDS_BITS));
+    return chars == 4 ? 2 : chars == 0 ? 0 : (chars - 1) / 2;
 }
 
-static bool bit_get(const uint64_t *bits, unsigned at)
+static uint64_t *filter_word(const struct entity_lookup *lookup, enum filter filter, uint64_t hash,
+                             uint64_t *mask)
 {
-    return (bits[at / 64] >> (at % 64) & 1) != 0;
+    uint64_t at = mixed(hash) >> (64 - lookup->filter_bits);
+
+    *mask = 1ull << (at % 64);
+    return lookup->filters + ((size_t)filter << lookup->filter_bits) / 64 + at / 64;
+}
+
+static bool filter_has(const struct entity_lookup *lookup, enum filter filter, uint64_t hash)
+{
+    uint64_t mask;
+
+    return (*filter_word(lookup, filter, hash, &mask) & mask) != 0;
+}
+
+static void filter_add(struct entity_lookup *lookup, enum filter filter, uint64_t hash)
+{
+    uint64_t mask;
+
+    *filter_word(lookup, filter, hash, &mask) |= mask;
+}
+
+static void passes_find(const struct entity_scratch_lookup *look,
+                        const struct entity_lookup *lookup, uint8_t *passes)
+{
+    memset(passes, 0, look->count + 1);
+    for (size_t i = 0; i + 2 <= look->count; i++) {
+        uint64_t hash = run_hash(look, i, i + 2);
+
+        passes[i] |= filter_has(lookup, PAIR_BEGINS, hash) ? PASS_BEGINS : 0;
+        passes[i + 2] |= filter_has(lookup, PAIR_ENDS, hash) ? PASS_ENDS : 0;
+    }
+}
+
+void entity_lookup_prepare(struct entity_scan *s)
+{
+    struct entity_scratch_lookup *look = entity_scratch_lookup_of(s->scratch);
+
+    read_chars(look, s->norm);
+    for (size_t i = 0; i < s->options->lookup_count; i++) {
+        if (s->options->lookups[i]->count > 0)
+            passes_find(look, s->options->lookups[i], look->passes[i]);
+    }
+}
+
+static bool begins(const struct entity_lookup *lookup, const struct entity_scratch_lookup *look,
+                   size_t from, size_t half)
+{
+    return filter_has(lookup, BEGINS, run_hash(look, from, from + half));
+}
+
+static bool ends(const struct entity_lookup *lookup, const struct entity_scratch_lookup *look,
+                 size_t to, size_t half)
+{
+    return filter_has(lookup, ENDS, run_hash(look, to - half, to));
+}
+
+/* Whether a half of an entry of one character more, as many, or one less stands at its place. */
+static bool a_half_is_there(const struct entity_lookup *lookup,
+                            const struct entity_scratch_lookup *look, size_t from, size_t to)
+{
+    size_t chars = to - from;
+    size_t last = 0;
+
+    for (size_t of = chars - 1; of <= chars + 1; of++) {
+        size_t half = half_of(of);
+
+        if ((lookup->fuzzy_lengths >> of & 1) == 0 || half == last)
+            continue;
+        if (begins(lookup, look, from, half) || ends(lookup, look, to, half))
+            return true;
+        last = half;
+    }
+    return false;
 }
 
 static bool run_equal(const struct entity_lookup *lookup, const struct stored *e,
@@ -199,16 +277,14 @@ static void put(struct entity_lookup *lookup, uint64_t hash, size_t entry)
 }
 
 static size_t fuzzy_at(const struct entity_lookup *lookup, const struct entity_scratch_lookup *look,
-                       size_t from, size_t to)
+                       unsigned pass, size_t from, size_t to)
 {
     const uint32_t *run = look->chars + from;
     size_t len = to - from;
     size_t entry;
 
-    if (len < FUZZY_CJK_CHARS_MIN - 1 || (lookup->fuzzy_lengths >> (len - 1) & 7) == 0)
-        return lookup->count;
-    if (!bit_get(lookup->first_two, ends_bit(run[0], run[1])) &&
-        !bit_get(lookup->last_two, ends_bit(run[len - 2], run[len - 1])))
+    if ((pass & (PASS_BEGINS | PASS_ENDS)) == 0 || len < FUZZY_CJK_CHARS_MIN - 1 ||
+        (lookup->fuzzy_lengths >> (len - 1) & 7) == 0 || !a_half_is_there(lookup, look, from, to))
         return lookup->count;
     entry = find(lookup, run_hash(look, from, to), run, len, true);
     for (size_t i = from; i < to && entry == lookup->count; i++)
@@ -217,14 +293,31 @@ static size_t fuzzy_at(const struct entity_lookup *lookup, const struct entity_s
 }
 
 typedef size_t (*find_run)(const struct entity_lookup *lookup,
-                           const struct entity_scratch_lookup *look, size_t from, size_t to);
+                           const struct entity_scratch_lookup *look, unsigned pass, size_t from,
+                           size_t to);
 
 static size_t exact_at(const struct entity_lookup *lookup, const struct entity_scratch_lookup *look,
-                       size_t from, size_t to)
+                       unsigned pass, size_t from, size_t to)
 {
-    if ((lookup->exact_lengths >> (to - from) & 1) == 0)
+    size_t half = half_of(to - from);
+
+    if (pass != (PASS_BEGINS | PASS_ENDS) && to - from > 1)
+        return lookup->count;
+    if ((lookup->exact_lengths >> (to - from) & 1) == 0 || !begins(lookup, look, from, half) ||
+        !ends(lookup, look, to, half))
         return lookup->count;
     return find(lookup, run_hash(look, from, to), look->chars + from, to - from, false);
+}
+
+static size_t chars_max(const struct entity_scan *s)
+{
+    size_t most = 0;
+
+    for (size_t i = 0; i < s->options->lookup_count; i++) {
+        if (s->options->lookups[i]->chars_max > most)
+            most = s->options->lookups[i]->chars_max;
+    }
+    return most;
 }
 
 /* The longest run of whole words that begins at look->at and is an entry of some list; its end in
@@ -235,15 +328,20 @@ static size_t longest(const struct entity_scan *s, const struct entity_scratch_l
     size_t from = look->at;
     size_t most = look->count - from;
 
-    if (most > ENTITY_LOOKUP_CHARS_MAX + 1)
-        most = ENTITY_LOOKUP_CHARS_MAX + 1;
+    if (most > chars_max(s) + 1)
+        most = chars_max(s) + 1;
     for (size_t to = from + most; to > from; to--) {
         if (look->word[to - 1] && look->word[to])
             continue;
         for (size_t i = 0; i < s->options->lookup_count; i++) {
             const struct entity_lookup *lookup = s->options->lookups[i];
-            size_t entry = lookup->count > 0 ? find_at(lookup, look, from, to) : 0;
+            const uint8_t *passes = look->passes[i];
+            size_t entry;
 
+            if (lookup->count == 0)
+                continue;
+            entry = find_at(lookup, look, (passes[from] & PASS_BEGINS) | (passes[to] & PASS_ENDS),
+                            from, to);
             if (entry == lookup->count)
                 continue;
             m->lookup = (uint32_t)i;
@@ -357,6 +455,14 @@ static void entry_index(struct entity_lookup *lookup, struct entity_scratch_look
         return; /* the same text again */
     put(lookup, run_hash(look, 0, n), entry);
     lookup->exact_lengths |= 1ull << n;
+    if (n > lookup->chars_max)
+        lookup->chars_max = (unsigned)n;
+    filter_add(lookup, BEGINS, run_hash(look, 0, half_of(n)));
+    filter_add(lookup, ENDS, run_hash(look, n - half_of(n), n));
+    if (n >= 2) {
+        filter_add(lookup, PAIR_BEGINS, run_hash(look, 0, 2));
+        filter_add(lookup, PAIR_ENDS, run_hash(look, n - 2, n));
+    }
     if (!e->fuzzy)
         return;
     for (size_t i = 0; i < n; i++) {
@@ -364,9 +470,6 @@ static void entry_index(struct entity_lookup *lookup, struct entity_scratch_look
             put(lookup, run_hash_without(look, 0, n, i), entry);
     }
     lookup->fuzzy_lengths |= 1ull << n;
-    lookup->first_two[ends_bit(c[0], c[1]) / 64] |= 1ull << (ends_bit(c[0], c[1]) % 64);
-    lookup->last_two[ends_bit(c[n - 2], c[n - 1]) / 64] |= 1ull
-                                                           << (ends_bit(c[n - 2], c[n - 1]) % 64);
 }
 
 enum err_code entity_lookup_create(const struct entity_lookup_entry *entries, size_t count,
@@ -395,6 +498,10 @@ enum err_code entity_lookup_create(const struct entity_lookup_entry *entries, si
     while (lookup->slot_mask + 1 < slots_needed(lookup) * 2)
         lookup->slot_mask = lookup->slot_mask * 2 + 1;
     lookup->slots = mem_zalloc((lookup->slot_mask + 1) * sizeof(*lookup->slots));
+    lookup->filter_bits = FILTER_BITS_MIN;
+    while (lookup->filter_bits < FILTER_BITS_MAX && (1ull << lookup->filter_bits) < 16 * count)
+        lookup->filter_bits++;
+    lookup->filters = mem_zalloc(FILTERS * ((size_t)1 << lookup->filter_bits) / 8);
     look = entity_scratch_lookup_create();
     for (size_t i = 0; i < lookup->count; i++)
         entry_index(lookup, look, i);
@@ -414,6 +521,7 @@ void entity_lookup_destroy(struct entity_lookup **lookup)
     free((*lookup)->values);
     free((*lookup)->entries);
     free((*lookup)->slots);
+    free((*lookup)->filters);
     free(*lookup);
     *lookup = NULL;
 }
@@ -422,5 +530,6 @@ size_t entity_lookup_bytes(const struct entity_lookup *lookup)
 {
     return sizeof(*lookup) + lookup->char_cap * sizeof(*lookup->chars) + lookup->value_cap +
            lookup->count * sizeof(*lookup->entries) +
+           FILTERS * ((size_t)1 << lookup->filter_bits) / 8 +
            (lookup->slot_mask + 1) * sizeof(*lookup->slots);
 }
