@@ -18,6 +18,8 @@ static const struct {
     { "codec", bench_codec_main, "one chat message: protobuf, JSON, JSON libraries" },
     { "http", bench_http_main, "a small JSON GET beside nginx" },
     { "fanout", bench_fanout_main, "one conversation, many watching sessions" },
+    { "faq", bench_faq_main, "a bank of questions beside FTS5" },
+    { "understand", bench_understand_main, "what a message goes through, step by step" },
     { "rules", bench_rules_main, "N literal patterns in messages beside Hyperscan" },
     { "vector", bench_vector_main, "the k nearest of N rows beside numpy" },
     { "route", bench_route_main,

@@ -17,6 +17,8 @@ static const struct command commands[] = {
       "options)" },
     { "docs", command_docs, "config|openapi: a reference page, as in docs/" },
     { "config", command_config, "[OPTIONS] [--json]: every setting, its value and its source" },
+    { "faq", command_faq,
+      "index --entries FILE.csv --out FILE | query --index FILE [--top K]: questions on stdin" },
     { "rules", command_rules,
       "compile --rules FILE --out FILE | scan --rules FILE [--json]: texts on standard input" },
     { "version", command_version, "[--json]" },
