@@ -141,6 +141,15 @@ const char *route_sim_plot_name(enum route_sim_plot plot); /* "waits": a file na
 void route_sim_write_svg(const struct route_sim_study *study, enum route_sim_plot plot,
                          struct buf *out);
 
+/* ---- why ---- */
+
+/* Plays a state of the desk and says, as one JSON object, what becomes of a conversation that comes
+ * then, by which steps, and which of them the agent asked about (ROUTE_NONE: none) passes. Formats:
+ * see docs/guide/routing.md. */
+MUST_USE enum err_code route_sim_explain(const struct route_config *config, struct slice snapshot,
+                                         struct slice conversation, uint32_t asked, struct buf *out,
+                                         struct err *err);
+
 /* ---- theory ---- */
 
 /* The M/M/n+M queue ("Erlang-A"): rates per second. Gives the probability that an arrival abandons,

@@ -51,7 +51,8 @@ void route_sim_write_html(const struct route_sim_study *study, double cpu_second
         ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:1340px;"
         "margin:2em auto;padding:0 1em}table{border-collapse:collapse;margin:1em 0}td,th{padding:"
         ".3em .8em;text-align:right;border-bottom:1px solid #8884}th:first-child{text-align:left}"
-        "small{display:block;opacity:.6}.plots{display:grid;gap:1em;grid-template-columns:"
+        "small{display:block;white-space:nowrap;opacity:.6}.plots{display:grid;gap:1em;grid-"
+        "template-columns:"
         "repeat(auto-fit,minmax(420px,1fr))}</style>\n<h1>Routing simulation</h1>\n");
     buf_printf(out, "<p>%llu conversations: %u strategies over the same %u seeds",
                (unsigned long long)study->conversations, study->strategy_count, study->seed_count);

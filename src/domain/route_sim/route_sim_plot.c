@@ -89,6 +89,23 @@ static void legend(const struct plot *plot, const struct route_sim_study *study)
 
 /* ---- waits: how many are answered within x seconds ---- */
 
+/* The ten percent below the least share of those who do not wait. */
+static double at_once(const struct route_sim_study *study)
+{
+    double least = 100;
+
+    for (uint32_t i = 0; i < study->strategy_count; i++) {
+        uint64_t all = 0;
+        double share;
+
+        for (uint32_t k = 0; k <= ROUTE_SIM_WAIT_BUCKETS; k++)
+            all += study->results[i].waits[k];
+        share = all > 0 ? 100 * (double)study->results[i].waits[0] / (double)all : 0;
+        least = share < least ? share : least;
+    }
+    return least >= 100 ? 90 : floor(least / 10) * 10;
+}
+
 static void waits(const struct route_sim_study *study, struct plot *plot)
 {
     uint32_t shown = 10;
@@ -104,7 +121,7 @@ static void waits(const struct route_sim_study *study, struct plot *plot)
             left -= study->results[i].waits[at++];
         shown = at > shown ? at : shown;
     }
-    *plot = (struct plot){ plot->out, shown / 10.0, 0, 100 };
+    *plot = (struct plot){ plot->out, shown / 10.0, at_once(study), 100 };
     open_svg(plot, "Answered within … seconds, in percent of the answered");
     y_axis(plot, "%");
     x_axis(plot, " s");

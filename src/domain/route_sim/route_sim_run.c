@@ -13,7 +13,7 @@
 
 enum {
     PROMISE_CHECK_EVERY = 64,    /* events between looks at the promise that nobody waits in vain */
-    WAITING_USUAL = 16384,       /* far beyond what patience leaves standing */
+    WAITING_MIN = 4096,          /* beside twice the places: patience leaves fewer standing */
     DRAIN_MS = 24 * 3600 * 1000, /* after the end, for those who wait and those who talk */
 };
 
@@ -664,7 +664,7 @@ enum err_code sim_run(struct sim_workspace *w, const struct route_sim_scenario *
     struct route_sim_result *result = &study->results[strategy];
     struct route_options options = {
         .config = w->config,
-        .conversations_max = places_of(w->config) + WAITING_USUAL,
+        .conversations_max = 2 * places_of(w->config) + WAITING_MIN,
         .now_ms = scenario->start_ms,
         .never_quiet = true,
         .preset = result->strategy.configured ? NULL : &result->strategy.preset,
@@ -687,8 +687,8 @@ enum err_code sim_run(struct sim_workspace *w, const struct route_sim_scenario *
     route_router_destroy(&w->router);
     if (!ok)
         return err_set(err, ERR_TOO_BIG,
-                       "the router refused an event: more than %d conversations wait at a time, or "
-                       "they are of too many kinds",
-                       WAITING_USUAL);
+                       "the router refused an event: more than %u conversations at a time, or they "
+                       "are of too many kinds",
+                       options.conversations_max);
     return ERR_OK;
 }

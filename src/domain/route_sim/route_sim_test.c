@@ -259,6 +259,135 @@ static void composite_loses_a_third_fewer_than_longest_idle_and_is_fair(void **s
     }
 }
 
+/* ---- what is read ---- */
+
+#define SHOP                                                                                       \
+    "{\"skills\":[\"s\"],\"agents\":[{\"id\":\"lin\",\"capacity\":1,\"skills\":{\"s\":4}},"        \
+    "{\"id\":\"mia\",\"capacity\":2,\"languages\":[\"zh\"]}],\"settings\":{\"slow_start\":\"0s\"}" \
+    ","                                                                                            \
+    "\"queues\":{\"q\":{\"pick\":\"fair\",\"rings\":[{\"after\":\"0s\"},{\"after\":\"20s\","       \
+    "\"drop\":"                                                                                    \
+    "\"prefer\"}]}},\"routes\":[{\"id\":\"all\",\"else\":true,\"queue\":\"q\",\"prefer\":{\"s\":"  \
+    "2}}]}"
+
+static void every_mistake_in_a_generator_is_named(void **state)
+{
+    static const char *const bad[][3] = {
+        { "{", "", "not JSON: ends too early" },
+        { "{\"mix\":[{\"share\":1,\"queue\":\"q\"}]}", "",
+          "needs a rate above zero, in steps of at least a second" },
+        { "{\"rate\":{\"per_hour\":9}}", "", "needs a mix: what kinds of conversation come" },
+        { "{\"mix\":[{\"share\":1,\"queue\":\"x\"}]}", "mix[0].queue",
+          "'x' is not in the configuration" },
+        { "{\"mix\":[{\"share\":1}]}", "mix[0]", "needs a queue, or facts for the rules" },
+        { "{\"length\":\"9 hours\"}", "length", "must be a duration such as 20s, 15m or 8h" },
+        { "{\"patience\":{\"cv\":1}}", "patience", "needs a mean above zero" },
+        { "{\"start\":\"Monday\"}", "start", "must be a time such as 2026-03-02T09:00:00+08:00" },
+        { "{\"rates\":1}", "rates", "is not a known setting" },
+    };
+
+    (void)state;
+    configure(SHOP);
+    for (size_t i = 0; i < LENGTH_OF(bad); i++) {
+        struct err err;
+
+        assert_int_equal(route_sim_scenario_load(config, slice_of(bad[i][0]), &scenario, &err),
+                         ERR_INVALID);
+        assert_null(scenario);
+        assert_string_equal(err.field, bad[i][1]);
+        assert_string_equal(err.text, bad[i][2]);
+    }
+}
+
+static void every_mistake_in_a_log_is_named_with_its_line(void **state)
+{
+    static const char *const bad[][3] = {
+        { "queue\nq\n", "line 1, arrived_at", "there is no such column" },
+        { "arrived_at,queue\n", "line 1", "there are no conversations in the log" },
+        { "arrived_at,queue\nnoon,q\n", "line 2, arrived_at",
+          "must be a time such as 2026-03-02T09:00:00+08:00" },
+        { "arrived_at,queue\r\n2026-03-02T09:00:00Z,q\r\n2026-03-02T09:00:00Z,w\r\n",
+          "line 3, queue", "a name that is not in the configuration" },
+        { "arrived_at,skills\n2026-03-02T09:00:00Z,\"s:2;x:1\"\n", "line 2, skills",
+          "must be like returns:2;zh:5, at most eight" },
+        { "arrived_at,queue\n2026-03-02T09:00:00Z\n", "line 2",
+          "not as many cells as the header has" },
+    };
+
+    (void)state;
+    configure(SHOP);
+    for (size_t i = 0; i < LENGTH_OF(bad); i++) {
+        struct err err;
+
+        assert_int_equal(route_sim_log_load(config, slice_of(bad[i][0]), &scenario, &err),
+                         ERR_INVALID);
+        assert_null(scenario);
+        assert_string_equal(err.field, bad[i][1]);
+        assert_string_equal(err.text, bad[i][2]);
+    }
+}
+
+static void a_log_plays_as_often_as_it_has_lines(void **state)
+{
+    static const char *const names[] = { "configured" };
+    struct buf csv;
+    struct err err;
+
+    (void)state;
+    configure(SHOP);
+    buf_init(&csv, 1 << 20);
+    buf_add_text(&csv, "arrived_at,intent,handle_seconds,wait_seconds,abandoned\n");
+    for (unsigned i = 0; i < 600; i++)
+        buf_printf(&csv, "2026-03-02T1%u:%02u:%02u+08:00,\"a \"\"%u\"\"\",%s,30,%u\n", i / 300,
+                   i / 5 % 60, i % 5 * 10, i % 7, i % 2 == 0 ? "45" : "", i % 30 == 0);
+    if (route_sim_log_load(config, buf_slice(&csv), &scenario, &err) != ERR_OK)
+        fail_msg("%s: %s", err.field, err.text);
+    buf_fini(&csv);
+    run(names, 1, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        const struct route_sim_run *r = &study->results[0].runs[i];
+
+        assert_int_equal(r->arrived, 600);
+        assert_int_equal(r->answered + r->abandoned, 600);
+        assert_true(r->answered > 200);
+    }
+}
+
+static void explained(const char *snapshot, const char *conversation, uint32_t asked,
+                      const char *const *wanted)
+{
+    struct buf out;
+    struct err err;
+
+    buf_init(&out, 1 << 16);
+    if (route_sim_explain(config, slice_of(snapshot), slice_of(conversation), asked, &out, &err) !=
+        ERR_OK)
+        fail_msg("%s: %s", err.field, err.text);
+    buf_add_char(&out, '\0');
+    for (; *wanted != NULL; wanted++) {
+        if (strstr(out.ptr, *wanted) == NULL)
+            fail_msg("no %s in %s", *wanted, out.ptr);
+    }
+    buf_fini(&out);
+}
+
+static void explanation_says_who_and_why_not_the_other(void **state)
+{
+    static const char *const at_once[] = { "\"decision\":\"assign\",\"agent\":\"lin\"",
+                                           "\"rule\":\"all\"", "\"fails\":\"prefer\"", NULL };
+    static const char *const waits[] = { "\"decision\":\"wait\"", "\"step\":\"room\",\"left\":0",
+                                         "\"able\":false,\"fails\":\"prefer\"", NULL };
+    static const char *const widened[] = { "\"ring\":1,\"decision\":\"assign\",\"agent\":\"mia\"",
+                                           "\"able\":true", NULL };
+
+    (void)state;
+    configure(SHOP);
+    explained("{\"agents\":{\"lin\":{\"idle\":\"1m\"},\"mia\":{\"convs\":1}}}", "{}", 1, at_once);
+    explained("{\"agents\":{\"lin\":{\"convs\":1},\"mia\":{\"convs\":1}}}", "{}", 1, waits);
+    explained("{\"agents\":{\"lin\":{\"convs\":1},\"mia\":{\"convs\":1}}}", "{\"waited\":\"25s\"}",
+              1, widened);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +396,10 @@ int main(void)
         cmocka_unit_test_teardown(more_conversations_at_once_take_longer, end),
         cmocka_unit_test_teardown(agents_work_by_their_calendars, end),
         cmocka_unit_test_teardown(the_same_seed_gives_the_same_study, end),
+        cmocka_unit_test_teardown(every_mistake_in_a_generator_is_named, end),
+        cmocka_unit_test_teardown(every_mistake_in_a_log_is_named_with_its_line, end),
+        cmocka_unit_test_teardown(a_log_plays_as_often_as_it_has_lines, end),
+        cmocka_unit_test_teardown(explanation_says_who_and_why_not_the_other, end),
         cmocka_unit_test_teardown(composite_loses_a_third_fewer_than_longest_idle_and_is_fair, end),
     };
 

@@ -21,6 +21,8 @@ static const struct command commands[] = {
       "index --entries FILE.csv --out FILE | query --index FILE [--top K]: questions on stdin" },
     { "rules", command_rules,
       "compile --rules FILE --out FILE | scan --rules FILE [--json]: texts on standard input" },
+    { "route", command_route,
+      "check|explain|sim CONFIG ...: who gets which conversation (each part says its options)" },
     { "version", command_version, "[--json]" },
 };
 

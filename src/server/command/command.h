@@ -50,6 +50,7 @@ int command_docs(struct command_args *args);
 int command_config(struct command_args *args);
 int command_faq(struct command_args *args);
 int command_rules(struct command_args *args);
+int command_route(struct command_args *args);
 int command_version(struct command_args *args);
 
 #endif
