@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
+#include "test_malloc.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -393,6 +394,28 @@ static void a_full_list_stops(void **state)
     assert_int_equal(list.count, ENTITY_FOUND_MAX);
 }
 
+static void nothing_is_allocated_per_message(void **state)
+{
+    static const struct entity_lookup_entry entries[] = { { SLICE_LITERAL("蓝色帐篷两件套"),
+                                                            SLICE_EMPTY } };
+    struct entity_lookup *lookup = lookup_of(entries, 1);
+    const struct entity_options options = { .kinds = ENTITY_ALL,
+                                            .today = { 2024, 5, 15 },
+                                            .lookups = (const struct entity_lookup *const *)&lookup,
+                                            .lookup_count = 1 };
+
+    (void)state;
+    if (!test_malloc_begin()) {
+        entity_lookup_destroy(&lookup);
+        skip();
+    }
+    entity_find(SLICE_LITERAL("订单KF20240101001的蓝色帐蓬两件套，13812345678，20元，明天"),
+                &options, scratch, &list);
+    assert_int_equal(test_malloc_end(), 0);
+    assert_int_equal(list.count, 5);
+    entity_lookup_destroy(&lookup);
+}
+
 static void hostile_text_costs_linear_time(void **state)
 {
     static const char *const pieces[] = { "a",  "一",   "亿",   "1 ",   "1-", "a-", "a.",
@@ -443,6 +466,7 @@ int main(void)
         cmocka_unit_test(bad_lists_are_named),
         cmocka_unit_test(a_hundred_thousand_names_are_told_apart),
         cmocka_unit_test(a_full_list_stops),
+        cmocka_unit_test(nothing_is_allocated_per_message),
         cmocka_unit_test(hostile_text_costs_linear_time),
     };
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
+#include "test_malloc.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "rules_file.h"
 #include "text.h"
@@ -293,6 +295,63 @@ static void a_list_of_many_words_is_one_group(void **state)
     rules_set_destroy(&set);
 }
 
+static void nothing_is_allocated_per_message(void **state)
+{
+    static char text[RULES_TEXT_BYTES_MAX];
+    static struct rules_span spans[RULES_SPANS_MAX];
+    static const struct rules_context anywhere = { .locale = RULES_ANY_LOCALE };
+    struct rules_set *set = compile("rule a\n  when: 退 ..3 货 & /\\d+/\n"
+                                    "words b\n  action: mask\n  list:\n    银行\n");
+    struct rules_hit hits[4];
+
+    (void)state;
+    for (size_t i = 0; i + 12 < sizeof(text); i += 12)
+        memcpy(text + i, "退货银行", 12);
+    text[sizeof(text) - 13] = '7';
+    (void)held(set, "warm"); /* the scratch meets the set */
+    if (!test_malloc_begin()) {
+        rules_set_destroy(&set);
+        skip();
+    }
+    for (size_t len = 120; len <= sizeof(text); len *= 8) {
+        (void)rules_scan(set, scratch, slice_make(text, len), &anywhere, hits, 4);
+        (void)rules_spans(scratch, spans);
+    }
+    assert_int_equal(test_malloc_end(), 0);
+    rules_set_destroy(&set);
+}
+
+/* A text of one repeated piece, with rules that it nearly fulfils everywhere. */
+static void hostile_text_costs_linear_time(void **state)
+{
+    static const char *const pieces[] = { "a ", "a",      "退", "微",   "w",   "wei ",
+                                          "a.", "\u0301", "7",  "a b ", "微.", "\xF0\x9F\x98\x80" };
+    static char text[RULES_TEXT_BYTES_MAX];
+    static const struct rules_context anywhere = { .locale = RULES_ANY_LOCALE };
+    struct rules_set *set =
+        compile("rule a\n  when: a ..200 a ..200 a ..200 c\n"
+                "rule b\n  when: \"a a a a a a a a a a a a a a a a a a a a b\" | a & /(a+ )+c/\n"
+                "rule c\n  when: 退 ..200 退 ..200 货\n"
+                "words w\n  disguise: symbols pinyin sound\n  action: mask\n  list:\n"
+                "    微微微微微微微微微微微微微微微信\n    a\n");
+    struct rules_hit hits[4];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        clock_t start;
+        double ms;
+
+        for (size_t b = 0; b < sizeof(text); b++)
+            text[b] = pieces[i][b % strlen(pieces[i])];
+        start = clock();
+        (void)rules_scan(set, scratch, slice_make(text, sizeof(text)), &anywhere, hits, 4);
+        ms = (double)(clock() - start) * 1e3 / CLOCKS_PER_SEC;
+        if (ms > 1000) /* quadratic would be minutes under the sanitizers */
+            fail_msg("'%s' repeated took %.0f ms", pieces[i], ms);
+    }
+    rules_set_destroy(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +363,8 @@ int main(void)
         cmocka_unit_test(masks_cover_every_place),
         cmocka_unit_test(faults_have_line_and_column),
         cmocka_unit_test(a_list_of_many_words_is_one_group),
+        cmocka_unit_test(nothing_is_allocated_per_message),
+        cmocka_unit_test(hostile_text_costs_linear_time),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -287,16 +287,28 @@ static void match_hidden(const struct scan *scan, size_t count)
 }
 
 /* ---- conditions ---- */
-static int place_compare(const void *left, const void *right)
+static bool place_before(const struct place *a, const struct place *b)
 {
-    const struct place *a = left;
-    const struct place *b = right;
-
     if (a->rule != b->rule)
-        return a->rule < b->rule ? -1 : 1;
-    if (a->slot != b->slot)
-        return a->slot < b->slot ? -1 : 1;
-    return a->start < b->start ? -1 : a->start > b->start;
+        return a->rule < b->rule;
+    return a->slot != b->slot ? a->slot < b->slot : a->start < b->start;
+}
+
+/* Shell's sort with M. Ciura's gaps: qsort may allocate. */
+static void places_sort(struct place *places, size_t count)
+{
+    static const size_t gaps[] = { 1750, 701, 301, 132, 57, 23, 10, 4, 1 };
+
+    for (size_t g = 0; g < LENGTH_OF(gaps); g++) {
+        for (size_t i = gaps[g]; i < count; i++) {
+            struct place place = places[i];
+            size_t at = i;
+
+            for (; at >= gaps[g] && place_before(&place, &places[at - gaps[g]]); at -= gaps[g])
+                places[at] = places[at - gaps[g]];
+            places[at] = place;
+        }
+    }
 }
 
 /* The places of one rule, or of one slot of it, sorted. */
@@ -308,12 +320,12 @@ static const struct place *places_of(struct rules_scratch *s, uint32_t rule, uin
     size_t high = s->place_count;
 
     if (!s->places_sorted)
-        qsort(s->places, s->place_count, sizeof(*s->places), place_compare);
+        places_sort(s->places, s->place_count);
     s->places_sorted = true;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (place_compare(&s->places[middle], &key) < 0)
+        if (place_before(&s->places[middle], &key))
             low = middle + 1;
         else
             high = middle;
@@ -695,12 +707,16 @@ size_t rules_scan(const struct rules_set *set, struct rules_scratch *scratch,
     return best.count;
 }
 
-static int span_compare(const void *left, const void *right)
+static void spans_sort(struct rules_span *spans, size_t count)
 {
-    const struct rules_span *a = left;
-    const struct rules_span *b = right;
+    for (size_t i = 1; i < count; i++) {
+        struct rules_span span = spans[i];
+        size_t at = i;
 
-    return a->start < b->start ? -1 : a->start > b->start;
+        for (; at > 0 && spans[at - 1].start > span.start; at--)
+            spans[at] = spans[at - 1];
+        spans[at] = span;
+    }
 }
 
 size_t rules_spans(const struct rules_scratch *scratch, struct rules_span spans[RULES_SPANS_MAX])
@@ -710,7 +726,7 @@ size_t rules_spans(const struct rules_scratch *scratch, struct rules_span spans[
     if (scratch->span_count > RULES_SPANS_MAX)
         return RULES_SPANS_MAX + 1;
     memcpy(spans, scratch->spans, scratch->span_count * sizeof(*spans));
-    qsort(spans, scratch->span_count, sizeof(*spans), span_compare);
+    spans_sort(spans, scratch->span_count);
     for (size_t i = 0; i < scratch->span_count; i++) {
         struct rules_span *last = count > 0 ? &spans[count - 1] : NULL;
         uint32_t end = spans[i].start + spans[i].len;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
+#include "test_malloc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -348,6 +349,23 @@ static void answers_are_found_but_count_less(void **state)
     fixture_drop(&f);
 }
 
+static void nothing_is_allocated_per_query(void **state)
+{
+    struct fixture f = fixture_make();
+    struct search_hit hits[4];
+
+    (void)state;
+    (void)top(&f, "warm"); /* the scratch meets the index */
+    if (!test_malloc_begin()) {
+        fixture_drop(&f);
+        skip();
+    }
+    (void)search_query(f.index, f.scratch, f.stemmer, SLICE_LITERAL("怎么退货 returning items"),
+                       hits, 4);
+    assert_int_equal(test_malloc_end(), 0);
+    fixture_drop(&f);
+}
+
 static void limits_are_faults(void **state)
 {
     struct fixture f = fixture_make();
@@ -383,6 +401,7 @@ int main(void)
         cmocka_unit_test(highlights_mark_what_was_asked),
         cmocka_unit_test(signals_that_are_not_there_do_not_count),
         cmocka_unit_test(answers_are_found_but_count_less),
+        cmocka_unit_test(nothing_is_allocated_per_query),
         cmocka_unit_test(limits_are_faults),
     };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
+#include "test_malloc.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -233,6 +234,33 @@ static double micros_for(struct text_stemmer *stemmer, const char *piece, size_t
     return (double)(end.tv_sec - start.tv_sec) * 1e6 + (double)(end.tv_nsec - start.tv_nsec) / 1e3;
 }
 
+static void nothing_is_allocated_per_message(void **state)
+{
+    static const struct slice text = SLICE_LITERAL("Où est ma commande KF20240101001？退貨");
+    static struct text_gram grams[TEXT_GRAMS_PER_MESSAGE];
+    struct text_stemmer *stemmer = text_stemmer_create();
+    struct text_mask masks[8];
+    uint32_t from[256];
+    char out[256];
+    char kept[256];
+
+    (void)state;
+    if (!test_malloc_begin()) {
+        text_stemmer_destroy(&stemmer);
+        skip();
+    }
+    for (int round = 0; round < 3; round++) {
+        struct slice norm = text_normalise_with(text, TEXT_SIMPLIFY, out, from, sizeof(out));
+
+        (void)text_key(norm, kept, sizeof(kept));
+        (void)text_grams(stemmer, norm, ~0u, grams, TEXT_GRAMS_PER_MESSAGE);
+        (void)text_masks(norm, masks, 8);
+        (void)text_original(text, norm, from, 0, norm.len);
+    }
+    assert_int_equal(test_malloc_end(), 0);
+    text_stemmer_destroy(&stemmer);
+}
+
 static void hostile_text_costs_linear_time(void **state)
 {
     static const char *const pieces[] = {
@@ -371,6 +399,7 @@ int main(void)
         cmocka_unit_test(parts_of_the_normal_form_lead_back),
         cmocka_unit_test(masks_cover_numbers_addresses_and_orders),
         cmocka_unit_test(masks_as_grams_hide_their_characters),
+        cmocka_unit_test(nothing_is_allocated_per_message),
         cmocka_unit_test(hostile_text_costs_linear_time),
         cmocka_unit_test(normal_form_is_cut_at_a_code_point),
         cmocka_unit_test(key_keeps_letters_and_one_space_between_words),
