@@ -20,6 +20,7 @@
 enum {
     FUZZY_CJK_CHARS_MIN = 4, /* shorter names are one error away from too much */
     FUZZY_LATIN_CHARS_MIN = 5,
+    PLACE_WORDS = (ENTITY_TEXT_BYTES_MAX + 1) / 64 + 2, /* one more to read over its end */
     FILTER_BITS_MIN = 10,
     FILTER_BITS_MAX = 20, /* of a filter: 128 KiB, stays in the second-level cache */
     SAME_MAX = 8,         /* entries under one hash; further ones would be as good a guess */
@@ -27,10 +28,6 @@ enum {
 };
 
 enum filter { BEGINS, ENDS, PAIR_BEGINS, PAIR_ENDS, FILTERS };
-
-/* What a place of the text passes: that an entry's first two characters begin here, or its last two
- * end here. Looked up once, since every length of run asks. */
-enum { PASS_BEGINS = 1 << 0, PASS_ENDS = 1 << 1 };
 
 static const uint64_t base = 0x9E3779B97F4A7C15u;
 
@@ -60,7 +57,6 @@ struct entity_lookup {
     uint64_t slot_mask;
     uint64_t exact_lengths; /* bit n: an entry has n characters */
     uint64_t fuzzy_lengths;
-    unsigned chars_max; /* of any entry */
     unsigned filter_bits;
     uint64_t *filters; /* FILTERS of them, one behind the other */
 };
@@ -73,7 +69,10 @@ struct entity_scratch_lookup {
     uint64_t prefix[ENTITY_TEXT_BYTES_MAX + 1];
     bool word[ENTITY_TEXT_BYTES_MAX + 1]; /* letters and digits, which stand together */
     uint64_t power[ENTITY_LOOKUP_CHARS_MAX + 2];
-    uint8_t passes[ENTITY_LOOKUPS_MAX][ENTITY_TEXT_BYTES_MAX + 1]; /* of each list and place */
+    /* Bits, one a place: where a run may end (not inside a word), and where the first two
+     * characters of some entry begin or the last two end, for each list. */
+    uint64_t borders[PLACE_WORDS];
+    uint64_t pairs[ENTITY_LOOKUPS_MAX][2][PLACE_WORDS];
     size_t at; /* the character where the last look began: the scan goes forward */
 };
 
@@ -162,15 +161,34 @@ static void filter_add(struct entity_lookup *lookup, enum filter filter, uint64_
     *filter_word(lookup, filter, hash, &mask) |= mask;
 }
 
-static void passes_find(const struct entity_scratch_lookup *look,
-                        const struct entity_lookup *lookup, uint8_t *passes)
+static void place_set(uint64_t *bits, size_t at)
 {
-    memset(passes, 0, look->count + 1);
+    bits[at / 64] |= 1ull << (at % 64);
+}
+
+/* The places from `at` on: bit n is place at + n. */
+static uint64_t places_from(const uint64_t *bits, size_t at)
+{
+    unsigned shift = at % 64;
+    uint64_t low = bits[at / 64] >> shift;
+
+    return shift == 0 ? low : low | bits[at / 64 + 1] << (64 - shift);
+}
+
+static void pairs_find(struct entity_scratch_lookup *look, const struct entity_lookup *lookup,
+                       uint64_t pairs[2][PLACE_WORDS])
+{
+    size_t bytes = (look->count / 64 + 2) * sizeof(uint64_t);
+
+    memset(pairs[0], 0, bytes);
+    memset(pairs[1], 0, bytes);
     for (size_t i = 0; i + 2 <= look->count; i++) {
         uint64_t hash = run_hash(look, i, i + 2);
 
-        passes[i] |= filter_has(lookup, PAIR_BEGINS, hash) ? PASS_BEGINS : 0;
-        passes[i + 2] |= filter_has(lookup, PAIR_ENDS, hash) ? PASS_ENDS : 0;
+        if (filter_has(lookup, PAIR_BEGINS, hash))
+            place_set(pairs[0], i);
+        if (filter_has(lookup, PAIR_ENDS, hash))
+            place_set(pairs[1], i + 2);
     }
 }
 
@@ -179,10 +197,13 @@ void entity_lookup_prepare(struct entity_scan *s)
     struct entity_scratch_lookup *look = entity_scratch_lookup_of(s->scratch);
 
     read_chars(look, s->norm);
-    for (size_t i = 0; i < s->options->lookup_count; i++) {
-        if (s->options->lookups[i]->count > 0)
-            passes_find(look, s->options->lookups[i], look->passes[i]);
+    memset(look->borders, 0, (look->count / 64 + 2) * sizeof(uint64_t));
+    for (size_t i = 1; i <= look->count; i++) {
+        if (!look->word[i - 1] || !look->word[i])
+            place_set(look->borders, i);
     }
+    for (size_t i = 0; i < s->options->lookup_count; i++)
+        pairs_find(look, s->options->lookups[i], look->pairs[i]);
 }
 
 static bool begins(const struct entity_lookup *lookup, const struct entity_scratch_lookup *look,
@@ -276,15 +297,54 @@ static void put(struct entity_lookup *lookup, uint64_t hash, size_t entry)
         lookup->slots[at] = (struct slot){ (uint32_t)(h >> 32), (uint32_t)entry + 1 };
 }
 
+/* Lengths of runs from look->at on that may be an entry: bit n for n characters. */
+static uint64_t exact_lengths(const struct entity_lookup *lookup,
+                              const struct entity_scratch_lookup *look,
+                              uint64_t pairs[2][PLACE_WORDS])
+{
+    static const uint64_t one = 1 << 1; /* a single character has no pair */
+    size_t from = look->at;
+    uint64_t lengths = lookup->exact_lengths & places_from(look->borders, from);
+
+    if ((places_from(pairs[0], from) & 1) == 0)
+        return lengths & one;
+    return lengths & (places_from(pairs[1], from) | one);
+}
+
+/* The same for an entry with an error: at least one of its ends is there. */
+static uint64_t fuzzy_lengths(const struct entity_lookup *lookup,
+                              const struct entity_scratch_lookup *look,
+                              uint64_t pairs[2][PLACE_WORDS])
+{
+    static const uint64_t long_enough = ~0ull << (FUZZY_CJK_CHARS_MIN - 1);
+    size_t from = look->at;
+    uint64_t lengths =
+        lookup->fuzzy_lengths | lookup->fuzzy_lengths << 1 | lookup->fuzzy_lengths >> 1;
+
+    lengths &= long_enough & places_from(look->borders, from);
+    if ((places_from(pairs[0], from) & 1) == 0)
+        lengths &= places_from(pairs[1], from);
+    return lengths;
+}
+
+static size_t exact_at(const struct entity_lookup *lookup, const struct entity_scratch_lookup *look,
+                       size_t from, size_t to)
+{
+    size_t half = half_of(to - from);
+
+    if (!begins(lookup, look, from, half) || !ends(lookup, look, to, half))
+        return lookup->count;
+    return find(lookup, run_hash(look, from, to), look->chars + from, to - from, false);
+}
+
 static size_t fuzzy_at(const struct entity_lookup *lookup, const struct entity_scratch_lookup *look,
-                       unsigned pass, size_t from, size_t to)
+                       size_t from, size_t to)
 {
     const uint32_t *run = look->chars + from;
     size_t len = to - from;
     size_t entry;
 
-    if ((pass & (PASS_BEGINS | PASS_ENDS)) == 0 || len < FUZZY_CJK_CHARS_MIN - 1 ||
-        (lookup->fuzzy_lengths >> (len - 1) & 7) == 0 || !a_half_is_there(lookup, look, from, to))
+    if (!a_half_is_there(lookup, look, from, to))
         return lookup->count;
     entry = find(lookup, run_hash(look, from, to), run, len, true);
     for (size_t i = from; i < to && entry == lookup->count; i++)
@@ -292,73 +352,41 @@ static size_t fuzzy_at(const struct entity_lookup *lookup, const struct entity_s
     return entry;
 }
 
-typedef size_t (*find_run)(const struct entity_lookup *lookup,
-                           const struct entity_scratch_lookup *look, unsigned pass, size_t from,
-                           size_t to);
-
-static size_t exact_at(const struct entity_lookup *lookup, const struct entity_scratch_lookup *look,
-                       unsigned pass, size_t from, size_t to)
+/* The longest run of whole words that begins at look->at and is an entry of the list, or close to
+ * one; longer than *end bytes. */
+static void longest(const struct entity_scan *s, struct entity_scratch_lookup *look, uint32_t which,
+                    size_t *end, struct entity_match *m)
 {
-    size_t half = half_of(to - from);
+    const struct entity_lookup *lookup = s->options->lookups[which];
+    uint64_t lengths = m->fuzzy ? fuzzy_lengths(lookup, look, look->pairs[which])
+                                : exact_lengths(lookup, look, look->pairs[which]);
 
-    if (pass != (PASS_BEGINS | PASS_ENDS) && to - from > 1)
-        return lookup->count;
-    if ((lookup->exact_lengths >> (to - from) & 1) == 0 || !begins(lookup, look, from, half) ||
-        !ends(lookup, look, to, half))
-        return lookup->count;
-    return find(lookup, run_hash(look, from, to), look->chars + from, to - from, false);
-}
+    while (lengths != 0) {
+        size_t chars = 63 - (size_t)__builtin_clzll(lengths);
+        size_t to = look->at + chars;
+        size_t entry;
 
-static size_t chars_max(const struct entity_scan *s)
-{
-    size_t most = 0;
-
-    for (size_t i = 0; i < s->options->lookup_count; i++) {
-        if (s->options->lookups[i]->chars_max > most)
-            most = s->options->lookups[i]->chars_max;
-    }
-    return most;
-}
-
-/* The longest run of whole words that begins at look->at and is an entry of some list; its end in
- * bytes, or 0. */
-static size_t longest(const struct entity_scan *s, const struct entity_scratch_lookup *look,
-                      find_run find_at, struct entity_match *m)
-{
-    size_t from = look->at;
-    size_t most = look->count - from;
-
-    if (most > chars_max(s) + 1)
-        most = chars_max(s) + 1;
-    for (size_t to = from + most; to > from; to--) {
-        if (look->word[to - 1] && look->word[to])
-            continue;
-        for (size_t i = 0; i < s->options->lookup_count; i++) {
-            const struct entity_lookup *lookup = s->options->lookups[i];
-            const uint8_t *passes = look->passes[i];
-            size_t entry;
-
-            if (lookup->count == 0)
-                continue;
-            entry = find_at(lookup, look, (passes[from] & PASS_BEGINS) | (passes[to] & PASS_ENDS),
-                            from, to);
-            if (entry == lookup->count)
-                continue;
-            m->lookup = (uint32_t)i;
+        if (look->offset[to] <= *end)
+            return;
+        entry =
+            m->fuzzy ? fuzzy_at(lookup, look, look->at, to) : exact_at(lookup, look, look->at, to);
+        if (entry != lookup->count) {
+            *end = look->offset[to];
+            m->lookup = which;
             m->entry = (uint32_t)entry;
             m->value_at = slice_make(lookup->values + lookup->entries[entry].value,
                                      lookup->entries[entry].value_len);
-            return look->offset[to];
+            return;
         }
+        lengths &= ~(1ull << chars);
     }
-    return 0;
 }
 
 /* The longest exact entry; without one, the longest that is close. */
 size_t entity_lookup_at(struct entity_scan *s, size_t at, struct entity_match *m)
 {
     struct entity_scratch_lookup *look = entity_scratch_lookup_of(s->scratch);
-    size_t end;
+    size_t end = 0;
 
     if (s->options->lookup_count == 0)
         return 0;
@@ -367,10 +395,10 @@ size_t entity_lookup_at(struct entity_scan *s, size_t at, struct entity_match *m
     if (s->norm.ptr[at] == ' ' || look->at == look->count ||
         (look->at > 0 && look->word[look->at - 1] && look->word[look->at]))
         return 0;
-    end = longest(s, look, exact_at, m);
-    if (end == 0) {
-        end = longest(s, look, fuzzy_at, m);
-        m->fuzzy = end != 0;
+    for (int fuzzy = 0; fuzzy < 2 && end == 0; fuzzy++) {
+        m->fuzzy = fuzzy != 0;
+        for (uint32_t i = 0; i < s->options->lookup_count; i++)
+            longest(s, look, i, &end, m);
     }
     return end;
 }
@@ -397,7 +425,7 @@ static uint32_t value_add(struct entity_lookup *lookup, struct slice value)
     return (uint32_t)at;
 }
 
-static bool long_enough(const uint32_t *chars, size_t count)
+static bool is_long_enough(const uint32_t *chars, size_t count)
 {
     bool cjk = false;
 
@@ -426,7 +454,7 @@ static bool entry_read(struct entity_lookup *lookup, const struct entity_lookup_
         lookup->chars[lookup->char_count++] = text_next(&text);
         e->chars++;
     }
-    e->fuzzy = long_enough(lookup->chars + e->text, e->chars);
+    e->fuzzy = is_long_enough(lookup->chars + e->text, e->chars);
     lookup->count++;
     return true;
 }
@@ -455,8 +483,6 @@ static void entry_index(struct entity_lookup *lookup, struct entity_scratch_look
         return; /* the same text again */
     put(lookup, run_hash(look, 0, n), entry);
     lookup->exact_lengths |= 1ull << n;
-    if (n > lookup->chars_max)
-        lookup->chars_max = (unsigned)n;
     filter_add(lookup, BEGINS, run_hash(look, 0, half_of(n)));
     filter_add(lookup, ENDS, run_hash(look, n - half_of(n), n));
     if (n >= 2) {
