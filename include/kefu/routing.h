@@ -126,11 +126,12 @@ ROUTE_API uint32_t route_find(const struct route_config *config, enum route_kind
                               const char *name, size_t len);
 
 enum route_preset {
-    ROUTE_FAIR,        /* longest idle */
-    ROUTE_BALANCED,    /* lowest load in percent, then longest idle */
-    ROUTE_EFFICIENT,   /* composite: load, then idle, specialists first, speed, satisfaction */
-    ROUTE_ROUND_ROBIN, /* the next agent after the last one */
-    ROUTE_MANUAL,      /* nobody: agents claim */
+    ROUTE_FAIR,         /* longest idle, times places: work in proportion to what one can take */
+    ROUTE_BALANCED,     /* lowest load in percent, then longest idle */
+    ROUTE_EFFICIENT,    /* composite: load, then idle, specialists first, speed, satisfaction */
+    ROUTE_ROUND_ROBIN,  /* the next agent after the last one */
+    ROUTE_LONGEST_IDLE, /* conversations in equal numbers, whatever the places */
+    ROUTE_MANUAL,       /* nobody: agents claim */
     ROUTE_PRESET_COUNT,
 };
 ROUTE_API const char *route_preset_name(enum route_preset preset);

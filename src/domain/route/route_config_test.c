@@ -43,7 +43,7 @@ static void every_mistake_is_named_with_its_path(void **state)
         { "{\"x\":1}", "x", "is not a known section" },
         { "{" AGENT "}", "", "a configuration needs queues" },
         { "{" AGENT ",\"queues\":{\"q\":{\"pick\":\"best\"}}}", "queues.q.pick",
-          "must be fair, balanced, efficient, round_robin or manual" },
+          "must be fair, balanced, efficient, round_robin, longest_idle or manual" },
         { "{" AGENT ",\"queues\":{\"q\":{\"skills\":{\"zh\":3}}}}", "queues.q.skills.zh",
           "unknown skill 'zh'" },
         { "{" AGENT ",\"queues\":{\"q\":{\"overflow\":[\"w\"]}}}", "queues.q.overflow[0]",

@@ -251,7 +251,7 @@ static void read_preset(struct route_load *load, void *out)
             return;
         }
     }
-    load_error(load, "must be fair, balanced, efficient, round_robin or manual");
+    load_error(load, "must be fair, balanced, efficient, round_robin, longest_idle or manual");
 }
 
 static void read_weight(struct route_load *load, uint32_t *out)

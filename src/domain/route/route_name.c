@@ -5,8 +5,11 @@
 const char *route_preset_name(enum route_preset preset)
 {
     static const char *const names[ROUTE_PRESET_COUNT] = {
-        [ROUTE_FAIR] = "fair",           [ROUTE_BALANCED] = "balanced",
-        [ROUTE_EFFICIENT] = "efficient", [ROUTE_ROUND_ROBIN] = "round_robin",
+        [ROUTE_FAIR] = "fair",
+        [ROUTE_BALANCED] = "balanced",
+        [ROUTE_EFFICIENT] = "efficient",
+        [ROUTE_ROUND_ROBIN] = "round_robin",
+        [ROUTE_LONGEST_IDLE] = "longest_idle",
         [ROUTE_MANUAL] = "manual",
     };
 

@@ -68,6 +68,9 @@ int64_t route_score(const struct route_router *router, const struct route_conv *
         return composite(router, conv, agent, fade);
     if (q->preset == ROUTE_ROUND_ROBIN)
         return -(int64_t)distance(router, q->next_agent, agent);
+    /* Who has more places is to be asked as much more often. */
+    if (q->preset == ROUTE_FAIR)
+        return idle_ms(router, agent) * (router->agents[agent].capacity / ROUTE_UNIT);
     return idle_ms(router, agent);
 }
 
@@ -159,7 +162,7 @@ uint32_t route_pick(struct route_router *router, uint32_t conv)
     }
     if (preset == ROUTE_ROUND_ROBIN)
         return next_of(router, c, able);
-    if (preset == ROUTE_FAIR)
+    if (preset == ROUTE_FAIR || preset == ROUTE_LONGEST_IDLE)
         return best_of(router, c, able, router->room, 0);
     return lowest_load_of(router, c, able);
 }

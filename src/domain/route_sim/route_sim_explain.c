@@ -393,12 +393,22 @@ static bool load_all(struct sim_load *load, struct play *play, struct slice snap
     return !load->failed;
 }
 
+/* Everybody who waits or is served, one for each agent who is not, and the one asked about. */
+static uint32_t play_size(const struct play *play)
+{
+    uint32_t size = play->waiting_count + 1;
+
+    for (uint32_t i = 0; i < route_count(play->config, ROUTE_KIND_AGENT); i++)
+        size += play->seats[i].convs + 1;
+    return size < ROUTE_CONVERSATIONS_MAX ? size : ROUTE_CONVERSATIONS_MAX;
+}
+
 static enum err_code run_play(struct play *play, struct visitor *asked, struct buf *out,
                               struct err *err)
 {
     struct route_options options = {
         .config = play->config,
-        .conversations_max = ROUTE_CONVERSATIONS_MAX / 10,
+        .conversations_max = play_size(play),
         .now_ms = play->now_ms - PLAY_MS,
         .trace = true,
         .never_quiet = true,

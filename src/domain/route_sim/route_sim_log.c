@@ -403,11 +403,14 @@ enum err_code route_sim_log_load(const struct route_config *config, struct slice
         .scenario = sim_scenario_create(),
         .err = err != NULL ? err : &own,
         .rest = csv,
-        .row_index_mask = 262143,
+        .row_index_mask = 15,
     };
     enum err_code rc;
 
     *out = NULL;
+    /* At most half full: a line has at least its time of 20 bytes. */
+    while (load.row_index_mask < 2 * LOG_ROWS_MAX && load.row_index_mask < csv.len / 8)
+        load.row_index_mask = 2 * load.row_index_mask + 1;
     load.row_index = mem_alloc((load.row_index_mask + 1) * sizeof(*load.row_index));
     memset(load.row_index, 0xFF, (load.row_index_mask + 1) * sizeof(*load.row_index));
     rc = read_log(&load);

@@ -214,7 +214,7 @@ static void write_site(struct buf *out)
 
 static void site_at(unsigned per_hour, uint32_t seeds)
 {
-    static const char *const names[] = { "fair", "efficient" };
+    static const char *const names[] = { "longest_idle", "efficient", "fair" };
     struct buf json;
     char scenario_json[600];
 
@@ -232,7 +232,7 @@ static void site_at(unsigned per_hour, uint32_t seeds)
              "\"handle\":{\"mean\":\"420s\",\"cv\":0.8},\"patience\":{\"mean\":\"180s\"}}",
              per_hour);
     generate(scenario_json);
-    run(names, 2, seeds);
+    run(names, 3, seeds);
 }
 
 static void composite_loses_a_third_fewer_than_longest_idle_and_is_fair(void **state)
@@ -251,7 +251,7 @@ static void composite_loses_a_third_fewer_than_longest_idle_and_is_fair(void **s
                occupancy.mean, fewer.mean, fewer.low, fewer.high);
         assert_true(occupancy.mean > 83 && occupancy.mean < 90);
         assert_true(fewer.low >= 30);
-        assert_true(route_sim_measure(study, 0, ROUTE_SIM_FAIRNESS).mean >= 0.95);
+        assert_true(route_sim_measure(study, 2, ROUTE_SIM_FAIRNESS).mean >= 0.95);
         assert_true(route_sim_measure(study, 1, ROUTE_SIM_FAIRNESS).mean >= 0.95);
         for (uint32_t k = 0; k < study->seed_count; k++)
             assert_int_equal(study->results[1].runs[k].idle_while_waiting, 0);
@@ -388,6 +388,14 @@ static void explanation_says_who_and_why_not_the_other(void **state)
               1, widened);
 }
 
+static void presets_are_fair_on_a_calm_day_too(void **state)
+{
+    (void)state;
+    site_at(1500, 5);
+    assert_true(route_sim_measure(study, 1, ROUTE_SIM_FAIRNESS).mean >= 0.95);
+    assert_true(route_sim_measure(study, 2, ROUTE_SIM_FAIRNESS).mean >= 0.95);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +408,7 @@ int main(void)
         cmocka_unit_test_teardown(every_mistake_in_a_log_is_named_with_its_line, end),
         cmocka_unit_test_teardown(a_log_plays_as_often_as_it_has_lines, end),
         cmocka_unit_test_teardown(explanation_says_who_and_why_not_the_other, end),
+        cmocka_unit_test_teardown(presets_are_fair_on_a_calm_day_too, end),
         cmocka_unit_test_teardown(composite_loses_a_third_fewer_than_longest_idle_and_is_fair, end),
     };
 

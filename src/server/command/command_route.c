@@ -218,7 +218,7 @@ static uint32_t find_strategies(const char *names, struct route_sim_strategy *ou
             !route_sim_strategy_find(slice_make(names, len), &out[count++])) {
             fprintf(stderr,
                     "kefu: --strategies takes up to %d of fair, balanced, efficient, round_robin, "
-                    "configured\n",
+                    "longest_idle, configured\n",
                     ROUTE_SIM_STRATEGIES_MAX);
             return 0;
         }

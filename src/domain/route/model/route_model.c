@@ -201,6 +201,8 @@ static int64_t score_of(const struct route_model *m, const struct model_conv *c,
 
     if (q->preset == ROUTE_ROUND_ROBIN)
         return -(int64_t)distance(m, c, agent);
+    if (q->preset == ROUTE_FAIR)
+        return idle * m->agents[agent].places;
     if (q->preset != ROUTE_EFFICIENT)
         return idle;
     idle = (idle > ROUTE_IDLE_FULL_MS ? ROUTE_IDLE_FULL_MS : idle) * 1000 / ROUTE_IDLE_FULL_MS;

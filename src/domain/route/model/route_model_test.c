@@ -56,7 +56,8 @@ static const char *const configs[] = {
     "{\"id\":\"3\",\"skills\":{\"a\":3}},{\"id\":\"4\",\"skills\":{\"a\":9}},{\"id\":\"5\"}],"
     "\"queues\":{\"q\":{\"offer\":\"2s\"},\"r\":{\"offer\":\"4s\",\"pick\":\"balanced\",\"skills\":"
     "{\"a\":1}},"
-    "\"s\":{\"offer\":\"1s\",\"pick\":\"round_robin\"},\"push\":{\"pick\":\"fair\"}}}",
+    "\"s\":{\"offer\":\"1s\",\"pick\":\"round_robin\"},\"push\":{\"pick\":\"fair\"},\"idle\":{"
+    "\"pick\":\"longest_idle\"}}}",
     /* closed and full queues, manual claim, promised times, a low ceiling for the composite */
     "{\"skills\":[\"a\"],\"settings\":{\"slow_start\":\"3s\",\"fade\":{\"from\":\"10%\",\"to\":"
     "\"60%\"},"
