@@ -28,23 +28,62 @@ struct tokens {
     size_t max;
 };
 
-static uint64_t load(const char *p, size_t len)
+static const uint64_t ones = 0x0101010101010101u;
+
+/* Eight bytes, or zeros behind the end of the text; a load for each word, whatever its length. */
+static uint64_t load(const struct tokens *t, const char *p)
 {
+    size_t left = (size_t)(t->end - p);
     uint64_t word = 0;
 
-    memcpy(&word, p, len);
+    if (left >= 8) {
+        memcpy(&word, p, 8);
+        return le64toh(word);
+    }
+    if (t->end - t->start >= 8) {
+        memcpy(&word, t->end - 8, 8);
+        return left == 0 ? 0 : le64toh(word) >> (8 * (8 - left));
+    }
+    memcpy(&word, p, left);
     return le64toh(word);
 }
 
-static uint64_t word_hash(const char *p, size_t len, const char *end)
+/* The high bit of each byte within [low, high]; bytes are below 0x80. */
+static uint64_t bytes_within(uint64_t word, uint64_t low, uint64_t high)
 {
-    uint64_t hash = len;
+    return (word + (0x80 - low) * ones) & ~(word + (0x7F - high) * ones) & 0x80 * ones;
+}
 
-    for (; len > 8; p += 8, len -= 8)
-        hash = rules_step(hash, load(p, 8));
-    if (end - p >= 8) /* one load; what lies behind the word is shifted out */
-        return rules_step(hash, load(p, 8) << (64 - 8 * len));
-    return rules_step(hash, load(p, len) << (64 - 8 * len));
+/* The high bit of each byte that is no ASCII letter or digit. */
+static uint64_t stops_of(uint64_t word)
+{
+    uint64_t low = word & 0x7F * ones;
+    uint64_t kept = bytes_within(low, 'a', 'z') | bytes_within(low, '0', '9');
+
+    return (~kept | word) & 0x80 * ones;
+}
+
+/* The last one to seven bytes of a word, and its length. */
+static uint64_t hash_end(uint64_t hash, uint64_t word, size_t rest, size_t len)
+{
+    if (rest > 0)
+        hash = rules_step(hash, word << (64 - 8 * rest));
+    return rules_step(hash, len);
+}
+
+static uint64_t word_hash(const char *p, size_t len)
+{
+    uint64_t hash = 0;
+    uint64_t word;
+    size_t rest = len;
+
+    for (; rest >= 8; p += 8, rest -= 8) {
+        memcpy(&word, p, 8);
+        hash = rules_step(hash, le64toh(word));
+    }
+    word = 0;
+    memcpy(&word, p, rest);
+    return hash_end(hash, le64toh(word), rest, len);
 }
 
 static void emit(struct tokens *t, const char *from, uint64_t hash)
@@ -57,26 +96,44 @@ static void emit(struct tokens *t, const char *from, uint64_t hash)
 }
 
 /* A word from t->at on, letters of other scripts included. */
-static void take_word(struct tokens *t)
+static void take_any_word(struct tokens *t)
 {
     const char *from = t->at;
 
-    for (;;) {
-        struct slice rest;
-        enum text_class class;
+    while (t->at < t->end) {
+        struct slice rest = slice_make(t->at, (size_t)(t->end - t->at));
+        enum text_class class = text_classify(text_next(&rest));
 
-        while (t->at < t->end && (unsigned char)*t->at < 128 &&
-               kinds[(unsigned char)*t->at] == WORD)
-            t->at++;
-        if (t->at == t->end || (unsigned char)*t->at < 128)
-            break;
-        rest = slice_make(t->at, (size_t)(t->end - t->at));
-        class = text_classify(text_next(&rest));
         if (class != TEXT_LETTER && class != TEXT_DIGIT)
             break;
         t->at = rest.ptr;
     }
-    emit(t, from, word_hash(from, (size_t)(t->at - from), t->end));
+    emit(t, from, word_hash(from, (size_t)(t->at - from)));
+}
+
+/* The same when all of it is ASCII, eight bytes at a time: a loop over its letters would be
+ * mispredicted once a word. */
+static void take_word(struct tokens *t)
+{
+    const char *from = t->at;
+    const char *p = from;
+    uint64_t hash = 0;
+    uint64_t word = load(t, p);
+    uint64_t stops = stops_of(word);
+    size_t rest;
+
+    for (; stops == 0; stops = stops_of(word)) {
+        hash = rules_step(hash, word);
+        p += 8;
+        word = load(t, p);
+    }
+    rest = (size_t)__builtin_ctzll(stops) / 8;
+    if ((word >> (8 * rest) & 0x80) != 0) { /* maybe a letter of another script */
+        take_any_word(t);
+        return;
+    }
+    t->at = p + rest;
+    emit(t, from, hash_end(hash, word, rest, (size_t)(t->at - from)));
 }
 
 /* The common CJK block, three bytes; 0: something else. */
@@ -99,7 +156,7 @@ static void take_other(struct tokens *t)
     enum text_class class = text_classify(cp);
 
     if (class == TEXT_LETTER || class == TEXT_DIGIT) {
-        take_word(t);
+        take_any_word(t);
         return;
     }
     t->at = rest.ptr;
