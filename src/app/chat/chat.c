@@ -208,66 +208,12 @@ void chat_refuse_busy(struct chat *chat, const struct chat_action *action, const
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
-static struct slice copy_slice(char **at, struct slice s)
-{
-    char *to = *at;
-
-    if (s.len == 0)
-        return SLICE_EMPTY;
-    memcpy(to, s.ptr, s.len);
-    *at += s.len;
-    return slice_make(to, s.len);
-}
-
-/* Every slice of an action but those of its attributes. */
-static unsigned action_slices(struct chat_action *action, struct slice *out[16])
-{
-    struct slice *const all[] = {
-        &action->actor.name,
-        &action->text,
-        &action->reason,
-        &action->locale,
-        &action->page.url,
-        &action->page.title,
-        &action->page.referrer,
-        &action->visitor_info.name,
-        &action->visitor_info.email,
-        &action->visitor_info.phone,
-        &action->visitor_info.user_id,
-        &action->visitor_info.user_agent,
-        &action->visitor_info.address,
-    };
-
-    memcpy(out, all, sizeof(all));
-    return LENGTH_OF(all);
-}
-
 static struct pending *pending_make(const struct run *run)
 {
-    struct chat_action action = *run->action;
-    size_t attributes = action.attribute_count * sizeof(struct chat_attribute);
-    size_t bytes = 0;
-    struct slice *slices[16];
-    unsigned count = action_slices(&action, slices);
-    struct pending *pending;
-    struct chat_attribute *to;
-    char *at;
+    struct pending *pending = mem_alloc(sizeof(*pending) + chat_action_room(run->action));
 
-    for (unsigned i = 0; i < count; i++)
-        bytes += slices[i]->len;
-    for (unsigned i = 0; i < action.attribute_count; i++)
-        bytes += action.attributes[i].key.len + action.attributes[i].value.len;
-    pending = mem_alloc(sizeof(*pending) + attributes + bytes);
-    to = (struct chat_attribute *)(void *)(pending + 1);
-    at = (char *)to + attributes;
-    for (unsigned i = 0; i < count; i++)
-        *slices[i] = copy_slice(&at, *slices[i]);
-    for (unsigned i = 0; i < action.attribute_count; i++) {
-        to[i].key = copy_slice(&at, action.attributes[i].key);
-        to[i].value = copy_slice(&at, action.attributes[i].value);
-    }
-    action.attributes = to;
-    *pending = (struct pending){ .action = action, .lookup = *run->lookup };
+    *pending = (struct pending){ .action = *run->action, .lookup = *run->lookup };
+    chat_action_copy(&pending->action, pending + 1);
     return pending;
 }
 

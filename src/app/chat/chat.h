@@ -127,6 +127,11 @@ struct chat_action {
     bool visitor_new;     /* this hello made the visitor: nothing of it can be stored yet */
 };
 
+/* For an action that outlives its call: the bytes that its slices and attributes need, and moving
+ * them there (room: aligned for a pointer). */
+size_t chat_action_room(const struct chat_action *action);
+void chat_action_copy(struct chat_action *action, void *room);
+
 /* The permission that each action needs, beside the checks on the object itself. */
 enum permission chat_action_permission(enum chat_action_kind kind, enum actor_kind actor);
 

@@ -17,76 +17,8 @@ enum { REMOTE_FRAME_MAX = 8 * 1024 * 1024 }; /* a page of history: 200 events of
 
 struct action_msg {
     struct shard_msg head;
-    struct chat_action action;
-    char bytes[];
+    struct chat_action action; /* what it points to lies behind */
 };
-
-enum { ACTION_SLICES = 13 };
-
-/* Every slice of an action but its attributes, so that none is forgotten in one place only. */
-static void action_slices(struct chat_action *action, struct slice *out[ACTION_SLICES])
-{
-    struct slice *all[] = {
-        &action->actor.name,
-        &action->text,
-        &action->reason,
-        &action->locale,
-        &action->page.url,
-        &action->page.title,
-        &action->page.referrer,
-        &action->visitor_info.name,
-        &action->visitor_info.email,
-        &action->visitor_info.phone,
-        &action->visitor_info.user_id,
-        &action->visitor_info.user_agent,
-        &action->visitor_info.address,
-    };
-
-    _Static_assert(LENGTH_OF(all) == ACTION_SLICES, "every slice of an action");
-    memcpy(out, all, sizeof(all));
-}
-
-static size_t action_bytes(const struct chat_action *action)
-{
-    struct chat_action copy = *action;
-    struct slice *slices[ACTION_SLICES];
-    size_t bytes = action->attribute_count * sizeof(struct chat_attribute);
-
-    action_slices(&copy, slices);
-    for (size_t i = 0; i < ACTION_SLICES; i++)
-        bytes += slices[i]->len;
-    for (unsigned i = 0; i < action->attribute_count; i++)
-        bytes += action->attributes[i].key.len + action->attributes[i].value.len;
-    return bytes;
-}
-
-static void slice_move(struct slice *slice, char **at)
-{
-    if (slice->len > 0)
-        memcpy(*at, slice->ptr, slice->len);
-    slice->ptr = *at;
-    *at += slice->len;
-}
-
-static struct action_msg *action_copy(const struct chat_action *action)
-{
-    struct action_msg *msg = mem_alloc(sizeof(*msg) + action_bytes(action));
-    struct chat_attribute *attributes = (struct chat_attribute *)(void *)msg->bytes;
-    struct slice *slices[ACTION_SLICES];
-    char *at = msg->bytes + action->attribute_count * sizeof(*attributes);
-
-    msg->action = *action;
-    msg->action.attributes = attributes;
-    for (unsigned i = 0; i < action->attribute_count; i++) {
-        attributes[i] = action->attributes[i];
-        slice_move(&attributes[i].key, &at);
-        slice_move(&attributes[i].value, &at);
-    }
-    action_slices(&msg->action, slices);
-    for (size_t i = 0; i < ACTION_SLICES; i++)
-        slice_move(slices[i], &at);
-    return msg;
-}
 
 static void action_run(struct shard_msg *head, struct shard *shard)
 {
@@ -98,10 +30,11 @@ static void action_run(struct shard_msg *head, struct shard *shard)
 
 static bool action_post(struct node *node, uint32_t shard, const struct chat_action *action)
 {
-    struct action_msg *msg = action_copy(action);
+    struct action_msg *msg = mem_alloc(sizeof(*msg) + chat_action_room(action));
     struct shard_msg *head = &msg->head;
 
-    *head = (struct shard_msg){ .run = action_run };
+    *msg = (struct action_msg){ .head = { .run = action_run }, .action = *action };
+    chat_action_copy(&msg->action, msg + 1);
     if (shard_post(node_shard(node, shard), &head))
         return true;
     free(msg);
@@ -225,6 +158,14 @@ static void push_run(struct shard_msg *head, struct shard *shard)
             gateway_owe(gateway, to->session, msg->conv);
     }
     free(msg);
+}
+
+static void slice_move(struct slice *slice, char **at)
+{
+    if (slice->len > 0)
+        memcpy(*at, slice->ptr, slice->len);
+    slice->ptr = *at;
+    *at += slice->len;
 }
 
 static struct push_msg *push_copy(const struct chat_receiver *receivers, unsigned count,
