@@ -8,6 +8,7 @@ import { useSession } from "./features/login";
 import { setUnauthorizedHandler } from "./lib/api";
 import "./lib/theme";
 import { createAppRouter } from "./router";
+import "@kefu/ui/tokens.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
 
