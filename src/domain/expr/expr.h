@@ -144,6 +144,7 @@ const char *expr_note_name(enum expr_note note); /* "null", "division", ... */
 enum expr_use_kind {
     EXPR_USE_BARE,    /* the name alone, as a boolean */
     EXPR_USE_COMPARE, /* with a constant: == != < <= > >=, a glob, an item of a list */
+    EXPR_USE_KNOWN,   /* as the argument of known() */
     EXPR_USE_OTHER,   /* in arithmetic, as an argument, with another name */
 };
 struct expr_use {
@@ -154,6 +155,9 @@ struct expr_use {
 /* Every use of a name, one entry for each item of a constant list; gives how many there are and
  * fills at most max. Function calls are EXPR_USE_OTHER of no name: *calls counts them. */
 size_t expr_uses(const struct expr *expr, struct expr_use *out, size_t max, unsigned *calls);
+
+/* True when it can only hold with every name in it known: no ||, no !, no ?:. */
+bool expr_needs_all(const struct expr *expr);
 
 /* ---- pieces that the same hosts need ---- */
 bool expr_glob(struct slice pattern, struct slice text);

@@ -303,6 +303,15 @@ static void uses_are_found_with_their_constants(void **state)
     assert_int_equal(uses[2].value.number, 5 * EXPR_ONE);
     assert_int_equal(uses[3].kind, EXPR_USE_BARE);
     assert_int_equal(uses[4].kind, EXPR_USE_OTHER);
+    assert_true(expr_needs_all(expr));
+    free(expr);
+    expr = compiled("known(missing) && missing == 1");
+    assert_int_equal(expr_uses(expr, uses, 8, &calls), 2);
+    assert_int_equal(uses[0].kind, EXPR_USE_KNOWN);
+    assert_true(expr_needs_all(expr));
+    free(expr);
+    expr = compiled("!known(missing)");
+    assert_false(expr_needs_all(expr));
     free(expr);
 }
 

@@ -71,12 +71,30 @@ size_t expr_uses(const struct expr *expr, struct expr_use *out, size_t max, unsi
             add_constant(&uses, expr, code[at].arg, code[at + 1].arg);
         else if (before)
             add_constant(&uses, expr, code[at].arg, code[at - 1].arg);
+        else if (at + 1 < expr->code_count && code[at + 1].op == EXPR_OP_KNOWN)
+            use_add(&uses, (struct expr_use){ .id = code[at].arg, .kind = EXPR_USE_KNOWN });
         else
             use_add(&uses, (struct expr_use){ .id = code[at].arg,
                                               .kind = is_bare(expr, at) ? EXPR_USE_BARE
                                                                         : EXPR_USE_OTHER });
     }
     return uses.count;
+}
+
+bool expr_needs_all(const struct expr *expr)
+{
+    for (unsigned at = 0; at < expr->code_count; at++) {
+        uint8_t op = expr->code[at].op;
+
+        if (op == EXPR_OP_NOT || op == EXPR_OP_OR || op == EXPR_OP_SKIP_TRUE ||
+            op == EXPR_OP_ELSE_SKIP)
+            return false;
+        /* known(x) == false */
+        if (op == EXPR_OP_KNOWN && at + 2 < expr->code_count &&
+            is_comparison(expr->code[at + 2].op))
+            return false;
+    }
+    return true;
 }
 
 static unsigned least(unsigned a, unsigned b, unsigned c)

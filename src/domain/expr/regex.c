@@ -322,3 +322,64 @@ unsigned regex_groups(const struct regex *regex)
 {
     return regex->group_count;
 }
+
+/* ---- samples ---- */
+static uint64_t dice(uint64_t *seed)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    return *seed >> 11;
+}
+
+/* A character that the instruction takes. */
+static uint32_t sample_char(const struct regex *regex, const struct regex_inst *inst,
+                            uint64_t *seed)
+{
+    uint32_t c = inst->y;
+
+    if (inst->op == REGEX_OP_CHAR || inst->op == REGEX_OP_FOLDED)
+        return c;
+    for (unsigned tries = 0; tries < 200; tries++) {
+        c = inst->op == REGEX_OP_CLASS && inst->x > 0 && tries % 2 == 0
+                ? regex_ranges(regex)[inst->y + dice(seed) % inst->x].lo
+                : (uint32_t)('0' + dice(seed) % 75);
+        if (c >= ' ' && c <= REGEX_CODE_MAX && inst_takes(regex, inst, c))
+            return c;
+    }
+    return 'x';
+}
+
+static size_t sample_once(const struct regex *regex, uint64_t *seed, char *out, size_t cap)
+{
+    size_t len = 0;
+    unsigned pc = 0;
+
+    for (unsigned steps = 0; steps < 4 * REGEX_INSTS_MAX && len + 4 <= cap; steps++) {
+        const struct regex_inst *inst = &regex->insts[pc];
+
+        if (inst->op == REGEX_OP_MATCH)
+            return len;
+        if (inst->op == REGEX_OP_SPLIT)
+            pc = dice(seed) % 2 == 0 ? inst->x : inst->y;
+        else if (inst->op == REGEX_OP_JUMP)
+            pc = inst->x;
+        else
+            pc++;
+        if (inst->op <= REGEX_OP_CLASS)
+            len += text_encode(sample_char(regex, inst, seed), out + len);
+    }
+    return 0;
+}
+
+size_t regex_sample(const struct regex *regex, uint64_t seed, char *out, size_t cap)
+{
+    seed |= 1;
+    for (unsigned tries = 0; tries < 50; tries++) {
+        size_t len = sample_once(regex, &seed, out, cap);
+
+        if (len > 0 && regex_test(regex, slice_make(out, len)))
+            return len;
+    }
+    return 0;
+}

@@ -57,4 +57,8 @@ void regex_scratch_destroy(struct regex_scratch **scratch);
 bool regex_find(const struct regex *regex, struct regex_scratch *scratch, struct slice text,
                 size_t from, struct regex_span *spans, unsigned span_count);
 
+/* A short text that matches, for generated tests: random choices by seed, at most cap bytes. 0:
+ * none was found. */
+size_t regex_sample(const struct regex *regex, uint64_t seed, char *out, size_t cap);
+
 #endif
