@@ -1,0 +1,1 @@
+unit(flow LAYER domain DEPS base text expr LIBS PkgConfig::YAML)
