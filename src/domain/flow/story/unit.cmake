@@ -1,0 +1,1 @@
+unit(story LAYER domain DEPS base text expr flow)
