@@ -16,6 +16,8 @@ static const struct command commands[] = {
       "train|eval|predict|vectors|convert|inbox ...: intents from examples (each says its "
       "options)" },
     { "docs", command_docs, "config|openapi: a reference page, as in docs/" },
+    { "flow", command_flow,
+      "check|test|fmt|run|graph|paths|combinations|schema PATH... [--json]: dialogue flows" },
     { "config", command_config, "[OPTIONS] [--json]: every setting, its value and its source" },
     { "faq", command_faq,
       "index --entries FILE.csv --out FILE | query --index FILE [--top K]: questions on stdin" },

@@ -47,6 +47,7 @@ int command_backup(struct command_args *args);
 int command_restore(struct command_args *args);
 int command_check(struct command_args *args);
 int command_docs(struct command_args *args);
+int command_flow(struct command_args *args);
 int command_config(struct command_args *args);
 int command_faq(struct command_args *args);
 int command_rules(struct command_args *args);
