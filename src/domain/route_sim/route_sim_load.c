@@ -59,13 +59,25 @@ struct slice sim_read_text(struct sim_load *load)
     return sim_expect(load, JSON_TEXT, "a text") ? sim_text_of(load) : SLICE_EMPTY;
 }
 
+static bool expect_number(struct sim_load *load, double *out)
+{
+    if (!sim_expect(load, JSON_NUMBER, "a number"))
+        return false;
+    if (!json_number_double(load->reader.raw, out)) {
+        sim_fail(load, "is not a number that fits");
+        return false;
+    }
+    return true;
+}
+
 double sim_read_number(struct sim_load *load, double min, double max)
 {
     double value = min;
 
-    if (sim_expect(load, JSON_NUMBER, "a number") &&
-        (!json_number_double(load->reader.raw, &value) || value < min || value > max))
+    if (expect_number(load, &value) && (value < min || value > max)) {
         sim_fail(load, "must be from %g to %g", min, max);
+        return min; /* what comes of a fault is cast to integers before anybody asks */
+    }
     return value;
 }
 

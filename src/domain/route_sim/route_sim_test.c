@@ -284,6 +284,8 @@ static void every_mistake_in_a_generator_is_named(void **state)
         { "{\"patience\":{\"cv\":1}}", "patience", "needs a mean above zero" },
         { "{\"start\":\"Monday\"}", "start", "must be a time such as 2026-03-02T09:00:00+08:00" },
         { "{\"rates\":1}", "rates", "is not a known setting" },
+        { "{\"mix\":[{\"share\":1,\"priority\":1e80}]}", "mix[0].priority", "must be from 0 to 9" },
+        { "{\"mix\":[{\"share\":1e999}]}", "mix[0].share", "is not a number that fits" },
     };
 
     (void)state;
