@@ -91,6 +91,7 @@ int bench_idle_main(const struct bench_args *args);
 int bench_queue_main(const struct bench_args *args);
 int bench_store_main(const struct bench_args *args);
 int bench_chat_main(const struct bench_args *args);
+int bench_bot_main(const struct bench_args *args);
 int bench_codec_main(const struct bench_args *args);
 int bench_http_main(const struct bench_args *args);
 int bench_fanout_main(const struct bench_args *args);

@@ -15,6 +15,7 @@ static const struct {
     { "queue", bench_queue_main, "shard -> store -> shard beside NATS and Redis" },
     { "chat", bench_chat_main, "a turn with a bot answer: no sockets, no store" },
     { "store", bench_store_main, "--batch N --seconds S [--prefill ROWS]: beside a plain table" },
+    { "bot", bench_bot_main, "[--demo share]: a message through the ladder" },
     { "codec", bench_codec_main, "one chat message: protobuf, JSON, JSON libraries" },
     { "http", bench_http_main, "a small JSON GET beside nginx" },
     { "fanout", bench_fanout_main, "one conversation, many watching sessions" },

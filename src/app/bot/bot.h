@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The answer ladder: what the bot says to a visitor's message, and why.
+/* The answer ladder: what the bot says to a visitor's message, and why; and the guard, which looks
+ * at every text that anybody writes for words that must not pass.
  *
- * `struct bot` is an immutable snapshot of one workspace (FAQ, rules, settings of its sites), built
- * off the hot path and read by any number of threads. Publishing a change = build a new one, hand
- * it to the shards by message, destroy the old one when every shard has let go of it.
- * `struct bot_scratch` is the working memory of one shard; it grows when it first meets a larger
- * snapshot, otherwise answering allocates from the caller's arena only.
+ * `struct bot` is an immutable snapshot of one workspace (intents and their model, FAQ, rules,
+ * settings of its sites), built off the hot path and read by any number of threads. Publishing a
+ * change = build a new one, hand it to the shards by message, destroy the old one when every shard
+ * has let go of it. `struct bot_scratch` is the working memory of one shard; it grows when it first
+ * meets a larger snapshot, otherwise answering allocates from the caller's arena only.
  *
  * Nothing here touches the store, a socket or the system's clock: the caller appends the reply to
  * its turn. Slices of a reply point into the snapshot, the question or the arena: they are good
@@ -23,17 +24,21 @@
 
 struct bot;
 struct bot_scratch;
+struct intent_model;
 
 enum {
-    BOT_ENTRIES_MAX = 100000,      /* FAQ entries of a workspace */
-    BOT_RULES_MAX = 100000,        /* keyword rules of a workspace */
-    BOT_VARIANTS_MAX = 64,         /* of one entry; more is a sign of two entries in one */
-    BOT_QUESTION_BYTES_MAX = 4096, /* of a message, the bot reads this much */
-    BOT_TEXTS_MAX = 2,             /* messages of one reply */
-    BOT_QUICK_REPLIES_MAX = 4,     /* three candidates and a person */
-    BOT_STEPS_MAX = 12,            /* rungs of the ladder, with room for the ones to come */
-    BOT_CANDIDATES_MAX = 3,        /* of the clarify rung */
-    BOT_CLARIFY_ROUNDS_MAX = 2,    /* then a person is offered: no endless "did you mean" */
+    BOT_ENTRIES_MAX = 100000,        /* FAQ entries of a workspace */
+    BOT_RULES_MAX = 100000,          /* keyword rules of a workspace */
+    BOT_INTENTS_MAX = 10000,         /* of a workspace: as many as a model has classes */
+    BOT_VARIANTS_MAX = 64,           /* of one entry; more is a sign of two entries in one */
+    BOT_QUESTION_BYTES_MAX = 4096,   /* of a message, the bot reads this much */
+    BOT_TEXTS_MAX = 2,               /* messages of one reply */
+    BOT_QUICK_REPLIES_MAX = 4,       /* three candidates and a person */
+    BOT_STEPS_MAX = 12,              /* rungs of the ladder, with room for the ones to come */
+    BOT_CANDIDATES_MAX = 3,          /* of a rung: more buttons are a menu, not a question */
+    BOT_ENTITIES_MAX = 16,           /* of one message, in its trace */
+    BOT_GUARD_BYTES_MAX = 16 * 1024, /* of a text the guard looks at: a whole message */
+    BOT_CLARIFY_ROUNDS_MAX = 2,      /* then a person is offered: no endless "did you mean" */
 };
 
 /* What a snapshot is built from; everything is copied. */
@@ -46,9 +51,30 @@ struct bot_faq {
     struct slice answer;
 };
 
+/* What a rule is for. All but the first are the guard's and hold for people's texts too. */
+enum bot_action {
+    BOT_ACTION_ANSWER,
+    BOT_ACTION_BLOCK,   /* the text is refused */
+    BOT_ACTION_MASK,    /* its words are blotted out */
+    BOT_ACTION_REVIEW,  /* it is delivered, with a note for the agents */
+    BOT_ACTION_HANDOFF, /* it is delivered, and the visitor gets a person */
+    BOT_ACTIONS,
+};
+const char *bot_action_name(enum bot_action action); /* "answer", "block", … */
+/* Empty: answer. false: no such action. */
+bool bot_action_parse(struct slice name, enum bot_action *out);
+
+/* How a guard's words may be disguised; the numbers are domain/rules'. */
+enum bot_disguise {
+    BOT_DISGUISE_SYMBOLS = 1 << 0,
+    BOT_DISGUISE_PINYIN = 1 << 1,
+    BOT_DISGUISE_SOUND = 1 << 2,
+};
+
 struct bot_rule {
     uint64_t id;
     struct slice name;
+    enum bot_action action;
     struct slice locale;     /* "zh…" or "en…"; empty: both */
     const struct slice *any; /* at least one of these, when given … */
     size_t any_count;
@@ -56,8 +82,22 @@ struct bot_rule {
     size_t all_count;
     const struct slice *none; /* … and none of these */
     size_t none_count;
-    int32_t priority; /* highest first, then the smaller id */
+    struct slice condition; /* … and this (domain/rules/rules_file.h), when given */
+    unsigned disguise;      /* or of enum bot_disguise */
+    int32_t priority;       /* highest first, then the smaller id */
     struct slice answer;
+    bool handoff; /* after the answer, to a person */
+};
+
+/* Something that visitors want; the model knows it by its name. Without an answer and a handoff it
+ * only takes part in deciding. */
+struct bot_intent {
+    uint64_t id;
+    struct slice name;
+    struct slice title_zh; /* empty: the other language's, else the name */
+    struct slice title_en;
+    struct slice answer_zh; /* empty: the other language's */
+    struct slice answer_en;
     bool handoff; /* after the answer, to a person */
 };
 
@@ -83,6 +123,9 @@ struct bot_source {
     size_t faq_count;
     const struct bot_rule *rules;
     size_t rule_count;
+    const struct bot_intent *intents;
+    size_t intent_count;
+    const struct intent_model *model; /* may be NULL; borrowed: must outlive the bot */
     const struct bot_site *sites;
     size_t site_count;
 };
@@ -115,14 +158,26 @@ enum bot_verdict {
     BOT_OFF,    /* switched off */
 };
 
+/* An entry, rule, intent or phrase that came close. */
+struct bot_candidate {
+    struct slice text;
+    uint64_t id; /* 0: it has none */
+    double score;
+};
+
 struct bot_step {
     const char *rung;
     enum bot_verdict verdict;
-    struct slice candidate; /* the entry, rule or phrase that came closest; may be empty */
-    uint64_t candidate_id;  /* of the entry or rule; 0: none */
-    double score;
+    struct bot_candidate candidates[BOT_CANDIDATES_MAX]; /* best first */
+    size_t candidate_count;
     double threshold;
     unsigned micros;
+};
+
+/* A phone number, a date: what was found, not its value. */
+struct bot_entity {
+    const char *kind;
+    uint32_t start, len; /* bytes of the question */
 };
 
 struct bot_reply {
@@ -135,9 +190,13 @@ struct bot_reply {
     bool handoff;               /* append a `handoff` event and queue the conversation */
     const char *handoff_reason; /* "visitor_asked", "rule", "bot_off"; NULL without handoff */
     unsigned clarify_rounds;    /* for the conversation's header */
+    bool unclear;               /* not understood well enough to be answered */
     struct bot_step steps[BOT_STEPS_MAX];
     size_t step_count;
-    unsigned micros; /* of the whole answer */
+    struct bot_entity entities[BOT_ENTITIES_MAX];
+    size_t entity_count;
+    unsigned read_micros; /* normal form, language, entities */
+    unsigned micros;      /* of the whole answer */
 };
 
 /* Always gives a reply with at least one text. Fault: the arena is full. */
@@ -145,10 +204,29 @@ MUST_USE enum err_code bot_answer(const struct bot *bot, struct bot_scratch *scr
                                   const struct bot_question *question, const struct clock *clock,
                                   struct arena *arena, struct bot_reply *out, struct err *err);
 
+struct bot_guard {
+    bool block;
+    bool review;
+    bool handoff;
+    bool masked;
+    struct slice text; /* to be delivered: as it was, or with its words blotted out */
+    uint64_t rule_id;  /* the first rule that held; 0: none did */
+    struct slice rule; /* its name, in the snapshot */
+};
+
+/* Looks at what a visitor or an agent wrote. Fault: the arena is full. */
+MUST_USE enum err_code bot_guard(const struct bot *bot, struct bot_scratch *scratch,
+                                 struct slice text, struct arena *arena, struct bot_guard *out,
+                                 struct err *err);
+
+/* Whether a rule by itself would be taken. On a fault err->field is the part of it ("condition",
+ * "any"), and the text begins with line and column where there are such. */
+MUST_USE enum err_code bot_rule_check(const struct bot_rule *rule, struct err *err);
+
 const char *bot_verdict_name(enum bot_verdict verdict); /* "pass", "answer", "below", "off" */
 
-/* The ladder from the top, for settings pages: NULL past its end. Threshold 0: the rung has none.
- */
+/* The ladder from the top, for settings pages: NULL past its end. Threshold 0: the rung has none,
+ * or the model's own (intent). */
 const char *bot_rung_name(size_t at);
 double bot_rung_threshold(size_t at);
 
@@ -168,6 +246,7 @@ enum bot_text_id {
     BOT_TEXT_CLARIFY,        /* did you mean */
     BOT_TEXT_FALLBACK,       /* I don't know; a person? */
     BOT_TEXT_OFFER,          /* after two rounds of clarify */
+    BOT_TEXT_REVIEW,         /* to agents; one %s: the rule */
     BOT_TEXT_PERSON_LABEL,   /* the button */
     BOT_TEXT_PERSON_REQUEST, /* what the button sends; the first rung understands it */
     BOT_TEXT_COUNT,

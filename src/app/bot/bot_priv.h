@@ -4,6 +4,8 @@
 #define KEFU_BOT_PRIV_H
 
 #include "bot.h"
+#include "entity.h"
+#include "intent.h"
 #include "rules.h"
 #include "search.h"
 #include "text.h"
@@ -18,6 +20,7 @@ enum bot_rung_id {
     BOT_RUNG_HUMAN_PHRASE,
     BOT_RUNG_EXACT,
     BOT_RUNG_RULE,
+    BOT_RUNG_INTENT,
     BOT_RUNG_FAQ,
     BOT_RUNG_CLARIFY,
     BOT_RUNG_HUMAN,
@@ -26,6 +29,9 @@ enum bot_rung_id {
 
 enum {
     BOT_NORM_BYTES_MAX = BOT_QUESTION_BYTES_MAX * 3, /* a broken byte becomes three */
+    BOT_GUARD_NORM_MAX = RULES_TEXT_BYTES_MAX,
+    BOT_SEARCHED = 8,  /* entries that the classifier may lift over each other */
+    BOT_PREDICTED = 5, /* intents that lift them */
 };
 
 struct bot_entry {
@@ -33,12 +39,23 @@ struct bot_entry {
     struct slice question;
     struct slice answer;
     bool in_language[BOT_LANGUAGES];
+    int intent; /* what the model takes its question for; -1: nothing in scope */
 };
 
+/* An intent as the ladder answers it. */
+struct bot_topic {
+    uint64_t id;
+    struct slice title[BOT_LANGUAGES];  /* never empty */
+    struct slice answer[BOT_LANGUAGES]; /* both or none */
+    bool handoff;
+};
+
+/* What a whole text stands for: an entry by its question or a variant, an intent by its title. */
 struct bot_exact {
     uint64_t hash;    /* of the key, 0: free slot */
-    struct slice key; /* text_key of the question or a variant */
-    uint32_t entry;
+    struct slice key; /* text_key */
+    uint32_t at;
+    bool is_topic;
 };
 
 struct bot_rule_answer {
@@ -68,9 +85,14 @@ struct bot {
     struct bot_exact *exact;
     uint64_t exact_mask;
     struct search_index *index[BOT_LANGUAGES];
-    struct rules_set *rules;
+    struct rules_set *rules; /* of the ladder */
     struct bot_rule_answer *rule_answers;
     size_t rule_count;
+    struct rules_set *guard; /* those of the other actions */
+    struct bot_topic *topics;
+    size_t topic_count;
+    const struct intent_model *model;
+    int *topic_of; /* the model's intents; -1: that intent is not there or switched off */
     struct bot_site_settings *sites; /* by id */
     size_t site_count;
     struct bot_site_settings defaults;
@@ -97,8 +119,22 @@ struct bot_scratch {
     struct text_stemmer *stemmer;
     struct search_scratch *search;
     struct rules_scratch *rules;
+    struct rules_scratch *guard;
+    struct intent_scratch *intent;
+    struct entity_scratch *entity;
+    struct entity_list entities;
+    struct rules_span spans[RULES_SPANS_MAX];
+    char guard_normalised[BOT_GUARD_NORM_MAX];
+    uint32_t guard_from[BOT_GUARD_NORM_MAX];
+    uint32_t from[BOT_NORM_BYTES_MAX]; /* the way back from the normal form */
     char normalised[BOT_NORM_BYTES_MAX];
     char key[BOT_NORM_BYTES_MAX];
+};
+
+/* An entry of the FAQ with its score: by words, lifted by the classifier. */
+struct bot_found {
+    const struct bot_entry *entry;
+    double score;
 };
 
 /* One answer in the making. */
@@ -106,13 +142,17 @@ struct bot_run {
     const struct bot *bot;
     struct bot_scratch *scratch;
     const struct bot_question *question;
+    const struct bot_site_settings *site;
     struct bot_reply *out;
+    struct slice text; /* of the question, at most BOT_QUESTION_BYTES_MAX */
     struct slice normalised;
     struct slice key;
     enum bot_language language;
+    bool predicted;
+    struct intent_result intents;
     bool searched;
-    struct search_hit hits[BOT_CANDIDATES_MAX];
-    size_t hit_count;
+    struct bot_found found[BOT_CANDIDATES_MAX]; /* in the FAQ, best first */
+    size_t found_count;
 };
 
 /* A rung of the ladder. Fills candidate and score of its step; with BOT_ANSWER also the texts,
@@ -124,11 +164,28 @@ struct bot_rung {
 };
 extern const struct bot_rung bot_rungs[BOT_RUNG_COUNT];
 
+/* bot_build.c: what a snapshot is built with. */
+struct bot_build {
+    struct bot *bot;
+    struct text_stemmer *stemmer;
+    struct search_builder *builders[BOT_LANGUAGES];
+    struct intent_scratch *intent;
+    struct err *err;
+    char norm[SEARCH_DOC_BYTES_MAX * 3];
+    char key[SEARCH_DOC_BYTES_MAX * 3];
+};
+/* Into the snapshot's arena. */
+enum err_code bot_copy(struct bot_build *b, struct slice in, struct slice *out);
+void bot_exact_reserve(struct bot *bot, size_t count);
+enum err_code bot_exact_add(struct bot_build *b, struct slice text, uint32_t at, bool is_topic);
+enum err_code bot_rules_build(struct bot_build *b, const struct bot_source *source);
+enum err_code bot_topics_build(struct bot_build *b, const struct bot_source *source);
+
 const char *bot_language_locale(enum bot_language language);
 enum bot_language bot_language_of(struct slice locale);
 
-/* The entry whose question or variant has this key, or NULL; one of the language goes first. */
-const struct bot_entry *bot_exact_find(const struct bot *bot, struct slice key,
+/* What has this key, or NULL; an entry of the language goes first, then an intent. */
+const struct bot_exact *bot_exact_find(const struct bot *bot, struct slice key,
                                        enum bot_language language);
 const struct bot_site_settings *bot_site_find(const struct bot *bot, uint64_t site_id);
 

@@ -16,17 +16,7 @@ enum {
     SITES_MAX = 10000, /* of a workspace */
 };
 
-struct build {
-    struct bot *bot;
-    struct text_stemmer *stemmer;
-    struct search_builder *builders[BOT_LANGUAGES];
-    size_t exact_count;
-    struct err *err;
-    char norm[QUESTION_BYTES_MAX * 3];
-    char key[QUESTION_BYTES_MAX * 3];
-};
-
-static enum err_code copy(struct build *b, struct slice in, struct slice *out)
+enum err_code bot_copy(struct bot_build *b, struct slice in, struct slice *out)
 {
     char *ptr;
 
@@ -57,50 +47,72 @@ static void exact_put(struct bot *bot, struct bot_exact exact)
     bot->exact[at] = exact;
 }
 
-const struct bot_entry *bot_exact_find(const struct bot *bot, struct slice key,
+const struct bot_exact *bot_exact_find(const struct bot *bot, struct slice key,
                                        enum bot_language language)
 {
     uint64_t hash = key_hash(key);
-    const struct bot_entry *found = NULL;
+    const struct bot_exact *found = NULL;
 
     if (key.len == 0)
         return NULL;
     for (uint64_t at = hash & bot->exact_mask; bot->exact[at].hash != 0;
          at = (at + 1) & bot->exact_mask) {
-        const struct bot_entry *entry = &bot->entries[bot->exact[at].entry];
+        const struct bot_exact *exact = &bot->exact[at];
 
-        if (bot->exact[at].hash != hash || !slice_equal(bot->exact[at].key, key))
+        if (exact->hash != hash || !slice_equal(exact->key, key))
             continue;
-        if (entry->in_language[language])
-            return entry;
-        if (found == NULL)
-            found = entry;
+        if (!exact->is_topic && bot->entries[exact->at].in_language[language])
+            return exact;
+        if (found == NULL || (exact->is_topic && !found->is_topic))
+            found = exact;
     }
     return found;
 }
 
-static enum err_code phrasing_add(struct build *b, uint32_t at, struct slice text,
+void bot_exact_reserve(struct bot *bot, size_t count)
+{
+    bot->exact_mask = 15;
+    while (bot->exact_mask + 1 < count * 2)
+        bot->exact_mask = bot->exact_mask * 2 + 1;
+    bot->exact = mem_zalloc((bot->exact_mask + 1) * sizeof(*bot->exact));
+}
+
+static enum err_code exact_add_normalised(struct bot_build *b, struct slice normalised, uint32_t at,
+                                          bool is_topic)
+{
+    struct slice key = text_key(normalised, b->key, sizeof(b->key));
+    struct bot_exact exact = { .hash = key_hash(key), .at = at, .is_topic = is_topic };
+    enum err_code rc;
+
+    if (key.len == 0)
+        return ERR_OK;
+    rc = bot_copy(b, key, &exact.key);
+    if (rc == ERR_OK)
+        exact_put(b->bot, exact);
+    return rc;
+}
+
+enum err_code bot_exact_add(struct bot_build *b, struct slice text, uint32_t at, bool is_topic)
+{
+    struct slice norm = text_normalise_with(text, TEXT_SIMPLIFY, b->norm, NULL, sizeof(b->norm));
+
+    return exact_add_normalised(b, norm, at, is_topic);
+}
+
+static enum err_code phrasing_add(struct bot_build *b, uint32_t at, struct slice text,
                                   enum search_field field)
 {
     struct slice norm = text_normalise_with(text, TEXT_SIMPLIFY, b->norm, NULL, sizeof(b->norm));
-    struct slice key = text_key(norm, b->key, sizeof(b->key));
     enum err_code rc = ERR_OK;
 
     for (int language = 0; language < BOT_LANGUAGES && rc == ERR_OK; language++) {
         if (b->bot->entries[at].in_language[language])
             rc = search_builder_add(b->builders[language], b->stemmer, at, field, norm, b->err);
     }
-    if (rc == ERR_OK && key.len > 0) {
-        struct bot_exact exact = { .hash = key_hash(key), .entry = at };
-
-        rc = copy(b, key, &exact.key);
-        if (rc == ERR_OK)
-            exact_put(b->bot, exact);
-    }
-    return rc;
+    return rc == ERR_OK ? exact_add_normalised(b, norm, at, false) : rc;
 }
 
-static enum err_code faq_fault(struct build *b, size_t at, const char *part, enum err_code code,
+static enum err_code faq_fault(struct bot_build *b, size_t at, const char *part, enum err_code code,
                                const char *text)
 {
     char field[ERR_FIELD_MAX];
@@ -109,7 +121,7 @@ static enum err_code faq_fault(struct build *b, size_t at, const char *part, enu
     return err_set_field(b->err, code, field, "%s", text);
 }
 
-static enum err_code faq_check(struct build *b, size_t at, const struct bot_faq *faq)
+static enum err_code faq_check(struct bot_build *b, size_t at, const struct bot_faq *faq)
 {
     if (slice_trim(faq->question).len == 0)
         return faq_fault(b, at, "question", ERR_INVALID, "is empty");
@@ -128,7 +140,7 @@ static enum err_code faq_check(struct build *b, size_t at, const struct bot_faq 
     return ERR_OK;
 }
 
-static enum err_code faq_add(struct build *b, size_t at, const struct bot_faq *faq)
+static enum err_code faq_add(struct bot_build *b, size_t at, const struct bot_faq *faq)
 {
     struct bot_entry *entry = &b->bot->entries[at];
     enum err_code rc = faq_check(b, at, faq);
@@ -139,9 +151,9 @@ static enum err_code faq_add(struct build *b, size_t at, const struct bot_faq *f
     for (int language = 0; language < BOT_LANGUAGES; language++)
         entry->in_language[language] =
             faq->locale.len == 0 || bot_language_of(faq->locale) == (enum bot_language)language;
-    rc = copy(b, faq->question, &entry->question);
+    rc = bot_copy(b, faq->question, &entry->question);
     if (rc == ERR_OK)
-        rc = copy(b, faq->answer, &entry->answer);
+        rc = bot_copy(b, faq->answer, &entry->answer);
     if (rc == ERR_OK)
         rc = phrasing_add(b, (uint32_t)at, faq->question, SEARCH_QUESTION);
     for (size_t i = 0; i < faq->variant_count && rc == ERR_OK; i++)
@@ -149,7 +161,7 @@ static enum err_code faq_add(struct build *b, size_t at, const struct bot_faq *f
     return rc;
 }
 
-static enum err_code faq_build(struct build *b, const struct bot_source *source)
+static enum err_code faq_build(struct bot_build *b, const struct bot_source *source)
 {
     struct bot *bot = b->bot;
     size_t phrasings = 0;
@@ -159,61 +171,13 @@ static enum err_code faq_build(struct build *b, const struct bot_source *source)
         return err_set_field(b->err, ERR_TOO_BIG, "faq", "more than %d entries", BOT_ENTRIES_MAX);
     for (size_t i = 0; i < source->faq_count; i++)
         phrasings += 1 + source->faq[i].variant_count;
-    bot->exact_mask = 15;
-    while (bot->exact_mask + 1 < phrasings * 2)
-        bot->exact_mask = bot->exact_mask * 2 + 1;
-    bot->exact = mem_zalloc((bot->exact_mask + 1) * sizeof(*bot->exact));
+    bot_exact_reserve(bot, phrasings + source->intent_count * BOT_LANGUAGES);
     bot->entries = mem_zalloc((source->faq_count + 1) * sizeof(*bot->entries));
     bot->entry_count = source->faq_count;
     for (size_t i = 0; i < source->faq_count && rc == ERR_OK; i++)
         rc = faq_add(b, i, &source->faq[i]);
     for (int language = 0; language < BOT_LANGUAGES && rc == ERR_OK; language++)
         bot->index[language] = search_builder_make(b->builders[language]);
-    return rc;
-}
-
-static enum err_code rules_build(struct build *b, const struct bot_source *source)
-{
-    struct bot *bot = b->bot;
-    struct rules_rule *rules = NULL;
-    enum err_code rc = ERR_OK;
-
-    if (source->rule_count > BOT_RULES_MAX)
-        return err_set_field(b->err, ERR_TOO_BIG, "rules", "more than %d", BOT_RULES_MAX);
-    rules = mem_zalloc((source->rule_count + 1) * sizeof(*rules));
-    bot->rule_answers = mem_zalloc((source->rule_count + 1) * sizeof(*bot->rule_answers));
-    bot->rule_count = source->rule_count;
-    for (size_t i = 0; i < source->rule_count && rc == ERR_OK; i++) {
-        const struct bot_rule *in = &source->rules[i];
-
-        rules[i] = (struct rules_rule){
-            .id = in->id,
-            .priority = in->priority,
-            .any = in->any,
-            .any_count = in->any_count,
-            .all = in->all,
-            .all_count = in->all_count,
-            .none = in->none,
-            .none_count = in->none_count,
-        };
-        if (in->locale.len > 0)
-            rules[i].locale = bot_language_of(in->locale) == BOT_CHINESE ? RULES_ZH : RULES_EN;
-        bot->rule_answers[i].id = in->id;
-        bot->rule_answers[i].handoff = in->handoff;
-        if (slice_trim(in->answer).len == 0 && !in->handoff) {
-            char field[ERR_FIELD_MAX];
-
-            snprintf(field, sizeof(field), "rules[%zu].answer", i);
-            rc = err_set_field(b->err, ERR_INVALID, field, "is empty and the rule does nothing");
-            break;
-        }
-        rc = copy(b, in->name, &bot->rule_answers[i].name);
-        if (rc == ERR_OK)
-            rc = copy(b, slice_trim(in->answer), &bot->rule_answers[i].answer);
-    }
-    if (rc == ERR_OK)
-        rc = rules_compile(rules, source->rule_count, &bot->rules, b->err);
-    free(rules);
     return rc;
 }
 
@@ -233,8 +197,8 @@ static int rung_by_name(struct slice name)
     return -1;
 }
 
-static enum err_code ladder_override(struct build *b, size_t site_at, const struct bot_site *site,
-                                     struct bot_site_settings *out)
+static enum err_code ladder_override(struct bot_build *b, size_t site_at,
+                                     const struct bot_site *site, struct bot_site_settings *out)
 {
     char field[ERR_FIELD_MAX];
 
@@ -264,7 +228,7 @@ static int site_compare(const void *left, const void *right)
     return a->id < b->id ? -1 : a->id > b->id;
 }
 
-static enum err_code sites_build(struct build *b, const struct bot_source *source)
+static enum err_code sites_build(struct bot_build *b, const struct bot_source *source)
 {
     struct bot *bot = b->bot;
     enum err_code rc = ERR_OK;
@@ -284,9 +248,9 @@ static enum err_code sites_build(struct build *b, const struct bot_source *sourc
         out->language = bot_language_of(in->locale);
         rc = ladder_override(b, i, in, out);
         if (rc == ERR_OK)
-            rc = copy(b, slice_trim(in->greeting_zh), &out->greeting[BOT_CHINESE]);
+            rc = bot_copy(b, slice_trim(in->greeting_zh), &out->greeting[BOT_CHINESE]);
         if (rc == ERR_OK)
-            rc = copy(b, slice_trim(in->greeting_en), &out->greeting[BOT_ENGLISH]);
+            rc = bot_copy(b, slice_trim(in->greeting_en), &out->greeting[BOT_ENGLISH]);
     }
     if (rc == ERR_OK && bot->site_count > 1)
         qsort(bot->sites, bot->site_count, sizeof(*bot->sites), site_compare);
@@ -313,7 +277,7 @@ const struct bot_site_settings *bot_site_find(const struct bot *bot, uint64_t si
 
 enum err_code bot_create(const struct bot_source *source, struct bot **out, struct err *err)
 {
-    struct build *b = mem_zalloc(sizeof(*b));
+    struct bot_build *b = mem_zalloc(sizeof(*b));
     struct bot *bot = mem_zalloc(sizeof(*bot));
     enum err_code rc;
 
@@ -321,11 +285,14 @@ enum err_code bot_create(const struct bot_source *source, struct bot **out, stru
     b->bot = bot;
     b->err = err;
     b->stemmer = text_stemmer_create();
+    b->intent = source->model != NULL ? intent_scratch_create() : NULL;
     for (int i = 0; i < BOT_LANGUAGES; i++)
         b->builders[i] = search_builder_create();
     rc = faq_build(b, source);
     if (rc == ERR_OK)
-        rc = rules_build(b, source);
+        rc = bot_rules_build(b, source);
+    if (rc == ERR_OK)
+        rc = bot_topics_build(b, source);
     if (rc == ERR_OK)
         rc = sites_build(b, source);
     if (rc == ERR_OK) {
@@ -335,6 +302,7 @@ enum err_code bot_create(const struct bot_source *source, struct bot **out, stru
     for (int i = 0; i < BOT_LANGUAGES; i++)
         search_builder_destroy(&b->builders[i]);
     text_stemmer_destroy(&b->stemmer);
+    intent_scratch_destroy(&b->intent);
     free(b);
     bot_destroy(&bot);
     return rc;
@@ -347,7 +315,10 @@ void bot_destroy(struct bot **bot)
     for (int i = 0; i < BOT_LANGUAGES; i++)
         search_index_destroy(&(*bot)->index[i]);
     rules_set_destroy(&(*bot)->rules);
+    rules_set_destroy(&(*bot)->guard);
     free((*bot)->rule_answers);
+    free((*bot)->topics);
+    free((*bot)->topic_of);
     free((*bot)->entries);
     free((*bot)->exact);
     free((*bot)->sites);
@@ -360,6 +331,7 @@ size_t bot_bytes(const struct bot *bot)
 {
     size_t bytes =
         sizeof(*bot) + bot->arena.total + rules_set_bytes(bot->rules) +
+        rules_set_bytes(bot->guard) + bot->topic_count * sizeof(*bot->topics) +
         (bot->exact_mask + 1) * sizeof(*bot->exact) + bot->entry_count * sizeof(*bot->entries) +
         bot->rule_count * sizeof(*bot->rule_answers) + bot->site_count * sizeof(*bot->sites);
 
@@ -375,6 +347,9 @@ struct bot_scratch *bot_scratch_create(void)
     scratch->stemmer = text_stemmer_create();
     scratch->search = search_scratch_create();
     scratch->rules = rules_scratch_create();
+    scratch->guard = rules_scratch_create();
+    scratch->intent = intent_scratch_create();
+    scratch->entity = entity_scratch_create();
     return scratch;
 }
 
@@ -385,6 +360,9 @@ void bot_scratch_destroy(struct bot_scratch **scratch)
     text_stemmer_destroy(&(*scratch)->stemmer);
     search_scratch_destroy(&(*scratch)->search);
     rules_scratch_destroy(&(*scratch)->rules);
+    rules_scratch_destroy(&(*scratch)->guard);
+    intent_scratch_destroy(&(*scratch)->intent);
+    entity_scratch_destroy(&(*scratch)->entity);
     free(*scratch);
     *scratch = NULL;
 }

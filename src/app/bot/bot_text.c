@@ -39,6 +39,8 @@ static const char *const texts[BOT_TEXT_COUNT][BOT_LANGUAGES] = {
     [BOT_TEXT_OFFER] = { "看来我没能理解您的问题。要不要请人工客服来帮您？",
                          "I'm having trouble understanding. Would you like a person to "
                          "help you?" },
+    [BOT_TEXT_REVIEW] = { "请复核：上一条消息命中了规则“%s”。",
+                          "Please review: the message above matches the rule \"%s\"." },
     [BOT_TEXT_PERSON_LABEL] = { "转人工", "Talk to a person" },
     [BOT_TEXT_PERSON_REQUEST] = { "转人工", "talk to a person" },
 };

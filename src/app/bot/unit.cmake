@@ -1,1 +1,1 @@
-unit(bot LAYER app DEPS base text search rules)
+unit(bot LAYER app DEPS base text search rules entity intent TEST_DEPS examples)

@@ -308,6 +308,10 @@ struct chat_ops {
      * asked for). */
     bool (*answer)(void *ctx, struct workspace_id workspace, const struct bot_question *question,
                    struct arena *arena, struct bot_reply *out);
+    /* Pure and quick: bot_guard on what a visitor or an agent wrote. False: nothing looks. May be
+     * NULL. */
+    bool (*guard)(void *ctx, struct workspace_id workspace, struct slice text, struct arena *arena,
+                  struct bot_guard *out);
     /* The first turn of a batch was decided: call chat_flush at the end of this loop turn. */
     void (*want_flush)(void *ctx);
     void *ctx;

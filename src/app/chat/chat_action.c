@@ -621,13 +621,18 @@ static enum err_code decide_edit(struct chat *chat, struct turn *turn, struct ru
 {
     const struct chat_action *action = run->action;
     enum err_code rc = target_check(chat, run, LIMIT_EDIT_WINDOW_MINUTES, err);
+    bool internal = run->lookup->target_internal;
+    struct bot_guard guard = { .text = action->text };
     Kefu__V1__Event *event;
 
+    if (rc == ERR_OK && !internal)
+        rc = chat_guard(chat, turn, action, &guard, err);
     if (rc != ERR_OK)
         return rc;
-    event = turn_by(chat, turn, KEFU__V1__EVENT__KIND__edit, run->lookup->target_internal, action);
+    event = turn_by(chat, turn, KEFU__V1__EVENT__KIND__edit, internal, action);
     event->target_seq = action->seq;
-    event->text = turn_text(turn, action->text);
+    event->text = turn_text(turn, guard.text);
     turn_stimulus(turn, action, action_hash(action));
+    chat_guard_note(chat, turn, &guard);
     return ERR_OK;
 }

@@ -391,6 +391,12 @@ typedef enum err_code action_decide(struct chat *chat, struct turn *turn, struct
 action_decide decide_say, decide_assign, decide_decline, decide_transfer, decide_close,
     decide_reopen, decide_to_bot, decide_idle, decide_desk_assign, decide_desk_requeue;
 bool conv_is_of(const struct conv *conv, const struct chat_actor *actor);
+/* What may be delivered of an action's text: all of it without a guard. Fault: nothing may. */
+MUST_USE enum err_code chat_guard(struct chat *chat, struct turn *turn,
+                                  const struct chat_action *action, struct bot_guard *out,
+                                  struct err *err);
+/* The note that shows agents what a guard's rule wants them to look at. */
+void chat_guard_note(struct chat *chat, struct turn *turn, const struct bot_guard *guard);
 
 /* chat_sub.c */
 MUST_USE enum err_code sub_add(struct chat *chat, struct topic *topic, struct chat_session session,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages and notes, and what the bot answers to a visitor in the same turn: question, answer,
  * trace and, if it comes to that, the handoff are committed together or not at all. While a
- * conversation waits for a person or has one, the bot is silent. */
+ * conversation waits for a person or has one, the bot is silent. The guard looks at whatever people
+ * write to each other, before anything else is decided. */
 #include "chat_priv.h"
 
 #include "check.h"
+#include "utf8.h"
 
 /* protobuf-c wants char *, and writes to none of them when it packs. */
 static char *constant(const char *text)
@@ -41,6 +43,55 @@ static void quick_replies_add(struct turn *turn, Kefu__V1__Event *event,
     event->n_quick_replies = reply->quick_reply_count;
 }
 
+enum { CANDIDATE_BYTES_MAX = 200 }; /* a question as a list shows it; entries hold the rest */
+
+static struct slice candidate_short(struct slice text)
+{
+    if (text.len > CANDIDATE_BYTES_MAX)
+        text.len = CANDIDATE_BYTES_MAX;
+    while (text.len > 0 && !utf8_valid(text))
+        text.len--;
+    return text;
+}
+
+/* Room for `count` messages of a kind and the list of pointers that protobuf-c wants; *list is NULL
+ * when the arena is full. */
+static void *messages_alloc(struct turn *turn, size_t count, size_t size, void *list)
+{
+    char *items = arena_alloc(&turn->arena, (count + 1) * size);
+    void **pointers = arena_alloc(&turn->arena, (count + 1) * sizeof(*pointers));
+
+    if (items == NULL || pointers == NULL) {
+        turn->full = true;
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++)
+        pointers[i] = items + i * size;
+    memcpy(list, &pointers, sizeof(pointers));
+    return items;
+}
+
+static void trace_candidates_fill(struct turn *turn, Kefu__V1__TraceStep *item,
+                                  const struct bot_step *step)
+{
+    Kefu__V1__TraceCandidate *items;
+
+    if (step->candidate_count == 0)
+        return;
+    items = messages_alloc(turn, step->candidate_count, sizeof(*items), &item->candidates);
+    if (items == NULL)
+        return;
+    for (size_t i = 0; i < step->candidate_count; i++) {
+        kefu__v1__trace_candidate__init(&items[i]);
+        items[i].text = turn_text(turn, candidate_short(step->candidates[i].text));
+        items[i].id = step->candidates[i].id;
+        items[i].score = step->candidates[i].score;
+    }
+    item->n_candidates = step->candidate_count;
+    item->candidate = items[0].text;
+    item->score = items[0].score;
+}
+
 static void trace_steps_fill(struct turn *turn, Kefu__V1__TraceStep *items,
                              const struct bot_reply *reply)
 {
@@ -50,38 +101,54 @@ static void trace_steps_fill(struct turn *turn, Kefu__V1__TraceStep *items,
         kefu__v1__trace_step__init(&items[i]);
         items[i].rung = constant(step->rung);
         items[i].verdict = constant(bot_verdict_name(step->verdict));
-        if (step->candidate.len > 0)
-            items[i].candidate = turn_text(turn, step->candidate);
-        items[i].score = step->score;
         items[i].threshold = step->threshold;
         items[i].micros = step->micros;
+        trace_candidates_fill(turn, &items[i], step);
     }
+}
+
+static void trace_entities_fill(struct turn *turn, Kefu__V1__Trace *trace,
+                                const struct bot_reply *reply)
+{
+    Kefu__V1__TraceEntity *items;
+
+    if (reply->entity_count == 0)
+        return;
+    items = messages_alloc(turn, reply->entity_count, sizeof(*items), &trace->entities);
+    if (items == NULL)
+        return;
+    for (size_t i = 0; i < reply->entity_count; i++) {
+        kefu__v1__trace_entity__init(&items[i]);
+        items[i].kind = constant(reply->entities[i].kind);
+        items[i].start = reply->entities[i].start;
+        items[i].length = reply->entities[i].len;
+    }
+    trace->n_entities = reply->entity_count;
 }
 
 /* Why it answered so: made by the code that answers, committed with the answer. */
 static void trace_add(struct turn *turn, uint32_t question_seq, const struct bot_reply *reply)
 {
-    size_t count = reply->step_count;
     Kefu__V1__Trace *trace = arena_alloc(&turn->arena, sizeof(*trace));
-    Kefu__V1__TraceStep *items = arena_alloc(&turn->arena, (count + 1) * sizeof(*items));
-    Kefu__V1__TraceStep **list =
-        arena_alloc(&turn->arena, (count + 1) * sizeof(Kefu__V1__TraceStep *));
+    Kefu__V1__TraceStep **list = NULL;
+    Kefu__V1__TraceStep *items = messages_alloc(turn, reply->step_count, sizeof(*items), &list);
 
-    if (trace == NULL || items == NULL || list == NULL) {
+    if (trace == NULL || items == NULL) {
         turn->full = true;
         return;
     }
     trace_steps_fill(turn, items, reply);
-    for (size_t i = 0; i < count; i++)
-        list[i] = &items[i];
     kefu__v1__trace__init(trace);
     trace->conversation_id = turn->conv->id.v;
     trace->seq = turn->conv->head.head_seq;
     trace->question_seq = question_seq;
     trace->steps = list;
-    trace->n_steps = count;
+    trace->n_steps = reply->step_count;
     trace->rung = constant(reply->rung);
     trace->micros = reply->micros;
+    trace->read_micros = reply->read_micros;
+    trace->locale = constant(reply->locale);
+    trace_entities_fill(turn, trace, reply);
     turn->traces[0] = trace;
     turn->msg.traces = turn->traces;
     turn->msg.n_traces = 1;
@@ -109,11 +176,10 @@ static enum err_code hand_over(struct chat *chat, struct turn *turn, const char 
     return turn_move(chat, turn, CONV_QUEUED, (struct agent_id){ 0 }, 0, err);
 }
 
-static enum err_code bot_say(struct chat *chat, struct turn *turn, struct slice text,
-                             const struct chat_site *site, struct err *err)
+static enum err_code bot_say(struct chat *chat, struct turn *turn, uint32_t question_seq,
+                             struct slice text, const struct chat_site *site, struct err *err)
 {
     struct conv *conv = turn->conv;
-    const uint32_t question_seq = conv->head.head_seq;
     const struct bot_question question = {
         .text = text,
         .site_id = conv->site.v,
@@ -138,18 +204,80 @@ static enum err_code bot_say(struct chat *chat, struct turn *turn, struct slice 
     return reply.handoff ? hand_over(chat, turn, reply.handoff_reason, err) : ERR_OK;
 }
 
+/* ---- the guard ------------------------------------------------------------------------------- */
+
+enum err_code chat_guard(struct chat *chat, struct turn *turn, const struct chat_action *action,
+                         struct bot_guard *out, struct err *err)
+{
+    *out = (struct bot_guard){ .text = action->text };
+    if (chat->options.ops.guard == NULL)
+        return ERR_OK;
+    if (!chat->options.ops.guard(chat->options.ops.ctx, turn->conv->workspace, action->text,
+                                 &turn->arena, out))
+        *out = (struct bot_guard){ .text = action->text };
+    if (out->block)
+        return err_set_field(err, ERR_FORBIDDEN, "text", "holds words that are not allowed here");
+    return ERR_OK;
+}
+
+/* The text with `name` where its %s stands. */
+static char *turn_text_with(struct turn *turn, const char *text, struct slice name)
+{
+    const char *at = strstr(text, "%s");
+    size_t before = (size_t)(at - text);
+    size_t len = strlen(text) - 2 + name.len;
+    char *out = arena_alloc(&turn->arena, len + 1);
+
+    ENSURE(at != NULL);
+    if (out == NULL) {
+        turn->full = true;
+        return turn->spare.text;
+    }
+    memcpy(out, text, before);
+    if (name.len > 0)
+        memcpy(out + before, name.ptr, name.len);
+    memcpy(out + before + name.len, at + 2, len - before - name.len);
+    out[len] = '\0';
+    return out;
+}
+
+void chat_guard_note(struct chat *chat, struct turn *turn, const struct bot_guard *guard)
+{
+    const char *locale = bot_locale(slice_of(turn->conv->locale));
+    const char *text = bot_text(locale, BOT_TEXT_REVIEW);
+    Kefu__V1__Event *note;
+
+    if (!guard->review)
+        return;
+    note = turn_event(chat, turn, KEFU__V1__EVENT__KIND__note, true, ACTOR_SYSTEM, 0, SLICE_EMPTY);
+    note->text = turn_text_with(turn, text, guard->rule);
+    note->reason = constant("review");
+}
+
 /* ---- people ---------------------------------------------------------------------------------- */
 
 static void message_add(struct chat *chat, struct turn *turn, Kefu__V1__Event__Kind kind,
-                        const struct chat_action *action)
+                        const struct chat_action *action, struct slice text)
 {
     bool internal = kind == KEFU__V1__EVENT__KIND__note;
     Kefu__V1__Event *event = turn_by(chat, turn, kind, internal, action);
 
-    event->text = turn_text(turn, action->text);
+    event->text = turn_text(turn, text);
     turn_stimulus(turn, action, action_hash(action));
     if (!internal)
-        conv_last_text(&turn->conv->head, action->text, action->actor.kind);
+        conv_last_text(&turn->conv->head, text, action->actor.kind);
+}
+
+/* Gives the message's seq. */
+static uint32_t guarded_add(struct chat *chat, struct turn *turn, const struct chat_action *action,
+                            const struct bot_guard *guard)
+{
+    uint32_t seq;
+
+    message_add(chat, turn, KEFU__V1__EVENT__KIND__message, action, guard->text);
+    seq = turn->conv->head.head_seq;
+    chat_guard_note(chat, turn, guard);
+    return seq;
 }
 
 /* A closed conversation that the visitor writes to again goes on with the bot. */
@@ -158,11 +286,15 @@ static enum err_code visitor_says(struct chat *chat, struct turn *turn,
 {
     struct conv *conv = turn->conv;
     enum conv_state was = conv->head.life.state;
+    struct bot_guard guard;
     struct chat_site site;
-    enum err_code rc = ERR_OK;
+    uint32_t seq;
+    enum err_code rc = chat_guard(chat, turn, action, &guard, err);
 
+    if (rc != ERR_OK)
+        return rc;
     if (was == CONV_QUEUED || was == CONV_AGENT) {
-        message_add(chat, turn, KEFU__V1__EVENT__KIND__message, action);
+        (void)guarded_add(chat, turn, action, &guard);
         conv->head.unanswered++;
         return ERR_OK;
     }
@@ -175,9 +307,13 @@ static enum err_code visitor_says(struct chat *chat, struct turn *turn,
     turn->created = was == CONV_NEW;
     if (was == CONV_CLOSED)
         (void)turn_by(chat, turn, KEFU__V1__EVENT__KIND__reopened, false, action);
-    message_add(chat, turn, KEFU__V1__EVENT__KIND__message, action);
+    seq = guarded_add(chat, turn, action, &guard);
     conv->head.unanswered++;
-    return bot_say(chat, turn, action->text, &site, err);
+    if (!guard.handoff)
+        return bot_say(chat, turn, seq, action->text, &site, err);
+    bot_text_add(chat, turn,
+                 slice_of(bot_text(bot_locale(slice_of(conv->locale)), BOT_TEXT_HANDOFF)), "rule");
+    return hand_over(chat, turn, "rule", err);
 }
 
 /* An agent speaks in its own conversations; who may speak in any (a supervisor) leaves the
@@ -186,6 +322,8 @@ enum err_code decide_say(struct chat *chat, struct turn *turn, struct run *run, 
 {
     const struct chat_action *action = run->action;
     struct conv *conv = turn->conv;
+    struct bot_guard guard;
+    enum err_code rc;
 
     if (action_from_visitor(action))
         return visitor_says(chat, turn, action, err);
@@ -193,12 +331,15 @@ enum err_code decide_say(struct chat *chat, struct turn *turn, struct run *run, 
         !permission_has(action->actor.permissions, PERM_CONV_REPLY_ANY))
         return err_set(err, ERR_FORBIDDEN, "take the conversation first");
     if (action->kind == CHAT_NOTE) {
-        message_add(chat, turn, KEFU__V1__EVENT__KIND__note, action);
+        message_add(chat, turn, KEFU__V1__EVENT__KIND__note, action, action->text);
         return ERR_OK;
     }
     if (conv->head.life.state == CONV_CLOSED)
         return err_set(err, ERR_CONFLICT, "the conversation is closed");
-    message_add(chat, turn, KEFU__V1__EVENT__KIND__message, action);
+    rc = chat_guard(chat, turn, action, &guard, err);
+    if (rc != ERR_OK)
+        return rc;
+    (void)guarded_add(chat, turn, action, &guard);
     conv->head.unanswered = 0;
     return ERR_OK;
 }

@@ -274,6 +274,22 @@ static bool chat_answer(void *ctx, struct workspace_id workspace,
     return false;
 }
 
+static bool chat_guard_text(void *ctx, struct workspace_id workspace, struct slice text,
+                            struct arena *arena, struct bot_guard *out)
+{
+    struct node *node = ctx;
+    const struct bot *bot = directory_bot(node->directory, workspace);
+    struct err err = { 0 };
+
+    if (bot == NULL)
+        return false;
+    if (bot_guard(bot, node->scratch, text, arena, out, &err) == ERR_OK)
+        return true;
+    LOG_WARN("guard_failed", KV_ERR(&err));
+    out->block = true; /* what could not be looked at does not pass */
+    return true;
+}
+
 static void chat_want_flush(void *ctx)
 {
     struct node *node = ctx;
@@ -288,6 +304,7 @@ const struct chat_ops node_chat_ops = {
     .site = chat_site_get,
     .agent_name = chat_agent_name,
     .answer = chat_answer,
+    .guard = chat_guard_text,
     .want_flush = chat_want_flush,
 };
 

@@ -322,6 +322,15 @@ static bool on_answer(void *ctx, struct workspace_id workspace, const struct bot
                                              arena, out, NULL) == ERR_OK;
 }
 
+static bool on_guard(void *ctx, struct workspace_id workspace, struct slice text,
+                     struct arena *arena, struct bot_guard *out)
+{
+    struct drive *drive = ctx;
+
+    (void)workspace;
+    return bot_guard(drive->bot, drive->scratch, text, arena, out, NULL) == ERR_OK;
+}
+
 static void on_want_flush(void *ctx)
 {
     struct drive *drive = ctx;
@@ -375,6 +384,7 @@ static void chat_make(struct drive *drive)
                  .site = on_site,
                  .agent_name = on_agent_name,
                  .answer = on_answer,
+                 .guard = on_guard,
                  .want_flush = on_want_flush,
                  .ctx = drive },
         .store = { .room = store_room,
