@@ -77,7 +77,7 @@ struct story_combinations {
     unsigned interrupt_pairs, pairs_passed;
     unsigned digressions, corrections; /* among the scenarios */
     size_t rows_covered, rows_total;
-    char first_failure[200];
+    char first_failure[512];
 };
 void story_combine(const struct flow_set *set, uint64_t seed, struct story_combinations *out);
 
