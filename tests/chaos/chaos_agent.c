@@ -110,7 +110,8 @@ static const struct bench_ws_ops agent_ops = { on_open, on_message, on_closed };
 void chaos_agent_init(struct chaos_agent *agent, uint16_t port, const char *data_dir)
 {
     *agent = (struct chaos_agent){ .port = port, .sweep_us = INT64_MAX };
-    chaos_login(&agent->login, port, data_dir);
+    if (!chaos_login(&agent->login, port, data_dir))
+        bench_fail("the demo's log-in is refused");
     agent->pool = bench_ws_pool_create(&agent_ops, AGENT_CONNECTS_MAX);
 }
 

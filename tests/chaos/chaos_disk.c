@@ -20,7 +20,7 @@
 #define EXT4_IOC_SHUTDOWN           _IOR('X', 125, uint32_t)
 #define EXT4_GOING_FLAGS_NOLOGFLUSH 2u
 
-static bool run(const char *const argv[])
+bool chaos_command(const char *const argv[])
 {
     int status = -1;
     pid_t pid = fork();
@@ -54,7 +54,7 @@ static bool disk_mount(struct chaos_disk *disk)
 {
     const char *const argv[] = { "mount", "-o", "loop", disk->image, disk->mount, NULL };
 
-    return run(argv);
+    return chaos_command(argv);
 }
 
 bool chaos_disk_create_ext4(struct chaos_disk *disk, unsigned mib)
@@ -70,7 +70,7 @@ bool chaos_disk_create_ext4(struct chaos_disk *disk, unsigned mib)
     if (fd < 0 || ftruncate(fd, (off_t)mib << 20) != 0)
         bench_fail("%s: errno %d", disk->image, errno);
     close(fd);
-    if (!run(mkfs) || !disk_mount(disk)) {
+    if (!chaos_command(mkfs) || !disk_mount(disk)) {
         printf("skipped: cannot make or mount an ext4 image here\n");
         unlink(disk->image);
         rmdir(disk->mount);

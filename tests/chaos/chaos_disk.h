@@ -15,6 +15,8 @@ struct chaos_disk {
 
 enum { CHAOS_SKIPPED = 77 }; /* the status that ctest and automake take for "skipped" */
 
+/* A program with its output thrown away; NULL ends argv. False: its status was not 0. */
+bool chaos_command(const char *const argv[]);
 /* False: not allowed here; the reason is printed. */
 bool chaos_disk_create_ext4(struct chaos_disk *disk, unsigned mib);
 bool chaos_disk_create_tmpfs(struct chaos_disk *disk, unsigned mib);

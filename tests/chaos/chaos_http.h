@@ -25,7 +25,7 @@ struct chaos_login {
     char fields[768]; /* cookie, origin and CSRF token as header lines */
     char agent[24];   /* id */
 };
-/* The first log-in of DATA/demo-logins.txt. */
-void chaos_login(struct chaos_login *login, uint16_t port, const char *data_dir);
+/* The first log-in of DATA/demo-logins.txt. False: refused. */
+bool chaos_login(struct chaos_login *login, uint16_t port, const char *data_dir);
 
 #endif

@@ -2,6 +2,8 @@
 /* kefu-chaos COMMAND: breaks a real server under load and checks the ledger afterwards. Bounded in
  * rounds and time; ends with status 1 on any violation. */
 #include "chaos_disk.h"
+#include "chaos_flip.h"
+#include "chaos_overload.h"
 #include "chaos_run.h"
 
 #include <stdlib.h>
@@ -106,8 +108,9 @@ static int chaos_reconnect_storm(const struct bench_args *args)
 
     run_work(run, 3000000);
     server_kill(&run->server);
-    run_restart(run);
+    run_work(run, 50000); /* the clients notice */
     from = bench_now_us();
+    run_restart(run);
     acked = run->ledger.acked;
     while (bench_ws_open_count(run->load.pool) < run->load.connections &&
            bench_now_us() - from < 60000000)
@@ -155,6 +158,8 @@ static const struct {
     { "power-cut", chaos_power_cut, "--rounds N: cut ext4 off without its log, as root" },
     { "disk-full", chaos_disk_full, "fill the disk, free it again, as root" },
     { "reconnect-storm", chaos_reconnect_storm, "--connections N: all clients return at once" },
+    { "bit-flip", chaos_bit_flip, "--rounds N: flip bits of a stopped server's files" },
+    { "overload", chaos_overload, "--seconds S: twice the capacity, then 0.7 of it" },
     { "slow-reader", chaos_slow_reader, "a tenth of the clients stop reading" },
 };
 

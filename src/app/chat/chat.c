@@ -168,14 +168,17 @@ void chat_reply_ack(struct chat *chat, struct chat_session to, uint64_t cookie, 
 void chat_reply_error(struct chat *chat, struct chat_session to, uint64_t cookie,
                       struct conv_id conv, const struct err *err)
 {
+    struct err hinted = *err;
     struct chat_reply reply = {
         .kind = CHAT_REPLY_ERROR,
         .to = to,
         .cookie = cookie,
         .conv = conv,
-        .err = err,
+        .err = &hinted,
     };
 
+    if (err->code == ERR_BUSY && err->retry_after_ms == 0)
+        hinted.retry_after_ms = RETRY_MS; /* whoever is sent away is told when to come back */
     if (cookie != 0)
         chat->options.ops.reply(chat->options.ops.ctx, &reply);
 }
