@@ -28,6 +28,7 @@ struct store_bench {
     struct store_load loads[SHARDS]; /* a conversation belongs to one shard */
     struct store_turn *turns;
     unsigned batch, shard;
+    double rate; /* of the sustained part, turns per second; 0: as much as is settled */
     uint64_t appended;
     atomic_uint_fast64_t completed;
     char folder[64];
@@ -153,8 +154,25 @@ static void burst(struct store_bench *bench, double seconds, struct figures *fig
         (double)stats.settle_backlog * STORE_LOAD_EVENTS * 1e6 / (double)(bench_now_us() - start);
 }
 
+/* --rate: turns handed in on time, one batch at a time, whatever the backlog. */
+static void rate_hold(struct store_bench *bench, int64_t until)
+{
+    double due = (double)bench_now_us();
+
+    while (bench_now_us() < until) {
+        if (due <= (double)bench_now_us()) {
+            batch_append(bench);
+            due += (double)bench->batch * 1e6 / bench->rate;
+        } else {
+            pause_us(50);
+        }
+    }
+}
+
 static void backlog_hold(struct store_bench *bench, int64_t until)
 {
+    if (bench->rate > 0)
+        rate_hold(bench, until);
     while (bench_now_us() < until) {
         struct store_stats stats;
 
@@ -227,12 +245,13 @@ int bench_store_main(const struct bench_args *args)
     double seconds = (double)bench_arg_long(args, "seconds", 10, 1, BENCH_SECONDS_MAX);
     long rows = bench_arg_long(args, "prefill", 0, 0, 1000000000);
     unsigned convs = (unsigned)bench_arg_long(args, "conversations", 5000, 1, 10000000);
-    struct figures figures;
+    struct figures figures = { 0 };
     struct store_stats stats;
     double open_seconds;
     double sqlite;
 
     bench->batch = (unsigned)bench_arg_long(args, "batch", 256, 1, BATCH_MAX);
+    bench->rate = bench_arg_double(args, "rate", 0);
     bench->turns = mem_alloc(BATCH_MAX * sizeof(*bench->turns));
     bench_temp_dir(bench->folder, sizeof(bench->folder));
     load_check(bench);
@@ -243,7 +262,8 @@ int bench_store_main(const struct bench_args *args)
     prefill(bench, rows);
     store_close(&bench->store);
     open_seconds = bench_open(bench);
-    burst(bench, seconds, &figures);
+    if (bench->rate <= 0)
+        burst(bench, seconds, &figures);
     sustained(bench, seconds, &figures);
     store_stats(bench->store, &stats);
     settled_wait(bench);

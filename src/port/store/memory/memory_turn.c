@@ -81,6 +81,16 @@ static void event_blank(struct memory_event *event, bool without_names)
     event->erased = true;
 }
 
+/* The message, and whatever edits of it said. */
+static void recall(struct memory_conv *conv, uint32_t target)
+{
+    event_blank(&conv->events[target - 1], false);
+    for (size_t i = target; i < conv->events_n; i++) {
+        if (conv->events[i].kind == EVENT_KIND_EDIT && conv->events[i].target_seq == target)
+            event_blank(&conv->events[i], false);
+    }
+}
+
 static void event_add(struct memory_store *store, struct memory_conv *conv,
                       const struct turn_event *from)
 {
@@ -102,7 +112,7 @@ static void event_add(struct memory_store *store, struct memory_conv *conv,
         memcpy(event->client_id, from->client_id, STORE_CLIENT_ID_BYTES);
     blob_set(&event->bytes, from->event);
     if (from->kind == EVENT_KIND_RECALL && from->target_seq > 0 && from->target_seq < from->seq)
-        event_blank(&conv->events[from->target_seq - 1], false);
+        recall(conv, from->target_seq);
     memory_grow(&store->rows, &store->rows_cap, store->rows_n, sizeof(*store->rows));
     store->rows[store->rows_n++] = (struct memory_row){ conv, from->seq };
     store->stats.events_settled++;

@@ -648,29 +648,6 @@ static void erased_words_leave_the_files(void **state)
     assert_true(folder_holds(f, "stays"));
 }
 
-static void recall_takes_edits_along(void **state)
-{
-    struct fixture *f = *state;
-    struct suite_store s;
-    struct suite_turn t;
-
-    suite_open(&s, &f->suite);
-    message(&s, 1, 1, "the first wording");
-    suite_turn_init(&t, 1, 2);
-    suite_turn_message(&t, "the second wording", 2)->kind = KEFU__V1__EVENT__KIND__edit;
-    t.events[0].target_seq = 1;
-    suite_append(&s, &t.turn);
-    suite_turn_init(&t, 1, 3);
-    suite_turn_message(&t, "", 3)->kind = KEFU__V1__EVENT__KIND__recall;
-    t.events[0].target_seq = 1;
-    suite_append(&s, &t.turn);
-    suite_settle(&s);
-    assert_int_equal(thread_count(f, &s, 1), 3);
-    suite_close(&s);
-    assert_int_equal(sql_number(f, "select count(*) from event where text is not null"), 0);
-    assert_int_equal(sql_number(f, "select count(*) from event where erased = 1"), 2);
-}
-
 /* ---- bounds ---- */
 
 static void turn_is_refused_past_its_bounds(void **state)
@@ -827,7 +804,6 @@ static const struct CMUnitTest own_tests[] = {
     TEST(other_files_are_not_a_store),
     TEST(bad_checksum_is_never_served),
     TEST(erased_words_leave_the_files),
-    TEST(recall_takes_edits_along),
     TEST(turn_is_refused_past_its_bounds),
     TEST(shard_may_have_so_much_in_flight),
     TEST(full_disk_refuses_and_resumes),

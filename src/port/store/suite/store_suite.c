@@ -404,6 +404,36 @@ static void recalled_text_is_gone(const struct store_suite *suite)
     arena_fini(&arena);
 }
 
+static void recall_takes_edits_along(const struct store_suite *suite)
+{
+    struct suite_store s;
+    struct suite_turn t;
+    struct arena arena;
+    struct store_thread thread;
+
+    arena_init(&arena, ARENA_BYTES);
+    suite_open(&s, suite);
+    one_message(&s, 1, 1, "the first wording", 1);
+    for (uint32_t seq = 2; seq <= 3; seq++) {
+        suite_turn_init(&t, 1, seq);
+        suite_turn_message(&t, "a second wording", seq)->kind = KEFU__V1__EVENT__KIND__edit;
+        t.events[0].target_seq = seq == 2 ? 1 : 2; /* the other one edits something else */
+        suite_append(&s, &t.turn);
+    }
+    suite_turn_init(&t, 1, 4);
+    suite_turn_message(&t, "", 4)->kind = KEFU__V1__EVENT__KIND__recall;
+    t.events[0].target_seq = 1;
+    suite_append(&s, &t.turn);
+    suite_settle(&s);
+    ENSURE(search_count(&s, "wording", false) == 1);
+    thread = thread_read(&s, (struct store_thread_query){ .conv = 1 }, &arena);
+    ENSURE(thread.n == 4 && thread.events[0].erased && thread.events[1].erased);
+    ENSURE(!thread.events[2].erased && !thread.events[3].erased);
+    event_is(&thread.events[1], 2, "");
+    suite_close(&s);
+    arena_fini(&arena);
+}
+
 static void erased_visitor_leaves_no_text(const struct store_suite *suite)
 {
     struct suite_store s;
@@ -702,6 +732,7 @@ const struct store_suite_test store_suite_tests[] = {
     TEST(lists_filter_and_page),
     TEST(search_finds_chinese_and_english),
     TEST(recalled_text_is_gone),
+    TEST(recall_takes_edits_along),
     TEST(erased_visitor_leaves_no_text),
     TEST(marks_and_traces_are_kept),
     TEST(turn_that_does_not_fit_is_quarantined),
