@@ -408,7 +408,7 @@ ROUTE_API bool route_queue_view(const struct route_router *router, uint32_t queu
                                 struct route_queue_view *out);
 
 /* The conversations of a queue in the order of their turns: at most max ids; gives how many wait.
- * Takes time in proportion to what it lists: for displays. */
+ * Takes time in proportion to who waits, for each that it lists: for displays. */
 ROUTE_API uint32_t route_waiting(const struct route_router *router, uint32_t queue, uint64_t *out,
                                  uint32_t max);
 /* From 1; 0: does not wait. */

@@ -30,6 +30,7 @@ struct wish {
 
 struct world {
     unsigned agents, queues;
+    bool trace;
     unsigned in_flight_max;
     uint64_t random;
     /* what a scan reads, one array each */
@@ -179,7 +180,8 @@ static void routed_begin(struct routed *r, struct world *w, const struct route_c
 {
     struct route_options options = { .config = config,
                                      .conversations_max = w->in_flight_max + 1,
-                                     .act = ignore };
+                                     .act = ignore,
+                                     .trace = w->trace };
 
     *r = (struct routed){ .next_id = 1 };
     r->convs = mem_alloc((w->in_flight_max + 1) * sizeof(*r->convs));
@@ -401,6 +403,7 @@ int bench_route_main(const struct bench_args *args)
 
     w.agents = (unsigned)bench_arg_long(args, "agents", 1000, 1, ROUTE_AGENTS_MAX);
     w.queues = (unsigned)bench_arg_long(args, "queues", 20, 1, 200);
+    w.trace = bench_arg_flag(args, "trace");
     make_agents(&w);
     config = make_config(&w, preset);
     routed_begin(&r, &w, config);
@@ -410,6 +413,7 @@ int bench_route_main(const struct bench_args *args)
     bench_report_number(&report, "agents", w.agents);
     bench_report_number(&report, "queues", w.queues);
     bench_report_text(&report, "preset", preset);
+    bench_report_number(&report, "traced", w.trace);
     bench_report_number(&report, "inFlight", w.in_flight_max);
     bench_report_number(&report, "decisionsPerSecond", rate);
     bench_report_number(&report, "p50Us", p50);

@@ -161,6 +161,77 @@ static void agent_10001_is_one_too_many(void **state)
     free(json);
 }
 
+/* ---- limits ---- */
+
+/* One configuration, with count items of the kind under test and as few of the others as can be. */
+struct limit {
+    const char *before, *item, *after; /* # in item: its number */
+    unsigned max;
+    const char *text; /* of one beyond */
+};
+
+static bool load_items(const struct limit *limit, unsigned count)
+{
+    struct buf json;
+    bool loaded;
+
+    buf_init(&json, 1 << 20);
+    buf_add_text(&json, limit->before);
+    for (unsigned i = 0; i < count; i++) {
+        buf_add_text(&json, i > 0 ? "," : "");
+        for (const char *c = limit->item; *c != '\0'; c++) {
+            if (*c == '#')
+                buf_add_u64(&json, i);
+            else
+                buf_add_char(&json, *c);
+        }
+    }
+    buf_add_text(&json, limit->after);
+    loaded = route_config_load(json.ptr, json.len, NULL, &config, &report);
+    buf_fini(&json);
+    return loaded;
+}
+
+#define ONE_QUEUE ",\"queues\":{\"q\":{}}}"
+
+static void limits_hold_at_the_limit_and_refuse_one_beyond(void **state)
+{
+    static const struct limit limits[] = {
+        { "{\"agents\":[{\"id\":\"a\"}],\"queues\":{", "\"q#\":{}", "}}", ROUTE_QUEUES_MAX,
+          "queue number 257: the limit is 256" },
+        { "{\"agents\":[{\"id\":\"a\"}],\"skills\":[", "\"s#\"", "]" ONE_QUEUE, ROUTE_SKILLS_MAX,
+          "skill number 65: the limit is 64" },
+        { "{\"agents\":[{\"id\":\"a\",\"teams\":[", "\"t#\"", "]}]" ONE_QUEUE, ROUTE_LABELS_MAX,
+          "team number 65: the limit is 64" },
+        { "{\"agents\":[{\"id\":\"a\",\"languages\":[", "\"l#\"", "]}]" ONE_QUEUE, ROUTE_LABELS_MAX,
+          "language number 65: the limit is 64" },
+        { "{\"agents\":[{\"id\":\"a\"}],\"calendars\":{", "\"c#\":{}", "}" ONE_QUEUE,
+          ROUTE_CALENDARS_MAX, "calendar number 65: the limit is 64" },
+        { "{\"agents\":[{\"id\":\"a\"}],\"calendars\":{\"c\":{\"week\":{\"mon\":[",
+          "\"09:00-10:00\"", "]}}}" ONE_QUEUE, ROUTE_DAY_SPANS_MAX, "more than 4 spans in a day" },
+        { "{\"agents\":[{\"id\":\"a\"}],\"queues\":{\"q\":{\"rings\":[{\"after\":\"0s\"},",
+          "{\"after\":\"1#s\"}", "]}}}", ROUTE_RINGS_MAX - 1, "more than 8 rings" },
+        { "{\"agents\":[{\"id\":\"a\"}],\"queues\":{\"r\":{},\"q\":{\"overflow\":[", "\"r\"",
+          "]}}}", ROUTE_OVERFLOW_MAX, "more than 8 queues" },
+        { "{\"agents\":[{\"id\":\"a\"}],\"queues\":{\"q\":{}},\"facts\":{", "\"f#\":\"text\"", "}}",
+          ROUTE_FACTS_MAX - 7, "more than 64 facts" },
+        { "{\"agents\":[{\"id\":\"a\"}],\"queues\":{\"q\":{}},\"routes\":[{\"id\":\"e\",\"if\":"
+          "\"lang == 'e'\",\"queue\":\"q\"},",
+          "{\"id\":\"r#\",\"if\":\"site == '#'\",\"queue\":\"q\"}",
+          ",{\"id\":\"z\",\"else\":true,\"queue\":\"q\"}]}", ROUTE_RULES_MAX - 2,
+          "rule number 1001: the limit is 1000" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH_OF(limits); i++) {
+        if (!load_items(&limits[i], limits[i].max))
+            fail_msg("%s: %s", report.items[0].path, report.items[0].text);
+        route_config_destroy(&config);
+        assert_false(load_items(&limits[i], limits[i].max + 1));
+        assert_string_equal(report.items[0].text, limits[i].text);
+    }
+}
+
 /* ---- rules ---- */
 
 static const char routes[] =
@@ -277,6 +348,7 @@ int main(void)
                                   end),
         cmocka_unit_test_teardown(one_report_shows_all_mistakes, end),
         cmocka_unit_test_teardown(agent_10001_is_one_too_many, end),
+        cmocka_unit_test_teardown(limits_hold_at_the_limit_and_refuse_one_beyond, end),
         cmocka_unit_test_teardown(first_rule_that_holds_classifies, end),
         cmocka_unit_test_teardown(rule_that_cannot_hold_is_a_warning, end),
         cmocka_unit_test_teardown(holidays_close_and_make_up_days_open, end),

@@ -60,13 +60,21 @@ static void narrow_skill(struct explaining *e, struct route_need need, enum rout
     step(e, kind, need.skill, level);
 }
 
+static void set_all(struct explaining *e)
+{
+    uint32_t count = e->router->config->names[ROUTE_KIND_AGENT].count;
+
+    memset(e->set, 0xFF, count / 64 * sizeof(*e->set));
+    if (count % 64 != 0)
+        e->set[count / 64] = (UINT64_C(1) << count % 64) - 1;
+}
+
 static void explain_ability(struct explaining *e)
 {
     const struct route_router *router = e->router;
     const struct route_class_key *key = e->key;
 
-    for (uint32_t i = 0; i < router->config->names[ROUTE_KIND_AGENT].count; i++)
-        route_put(e->set, i, true);
+    set_all(e);
     step(e, ROUTE_STEP_ALL, 0, 0);
     if (e->ring->teams != 0) {
         narrow_team(e);
@@ -145,15 +153,22 @@ static void add_score(struct route_trace *out, uint32_t agent, int64_t score)
 /* From the rotating start on, so that the first of equals is the one that is chosen. */
 static void explain_scores(struct explaining *e)
 {
-    uint32_t count = e->router->config->names[ROUTE_KIND_AGENT].count;
     uint32_t start = e->router->queues[e->key->queue].next_agent;
     uint32_t fade = route_fade(e->router);
+    uint32_t word = start / 64;
+    uint64_t mask = UINT64_MAX << (start % 64);
 
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t agent = start + i < count ? start + i : start + i - count;
+    for (uint32_t i = 0; i <= e->router->words; i++) {
+        uint64_t bits = e->set[word] & mask;
 
-        if (route_has(e->set, agent))
+        for (; bits != 0; bits &= bits - 1) {
+            uint32_t agent = word * 64 + (uint32_t)__builtin_ctzll(bits);
+
             add_score(e->out, agent, route_score(e->router, e->conv, agent, fade));
+        }
+        word = word + 1 < e->router->words ? word + 1 : 0;
+        /* The word of the start comes twice: first from the start on, at last up to it. */
+        mask = i + 1 < e->router->words ? UINT64_MAX : ~(UINT64_MAX << (start % 64));
     }
 }
 

@@ -3,7 +3,8 @@
  * they do not, stand for all values of that fact; a rule is tried with every combination of the
  * facts it names, all others unknown. When it holds for none, it never does; when an earlier rule
  * holds each time as well, that one takes everything. Rules with more combinations than
- * COMBINATIONS_MAX, or that ask whether a queue is open, are not judged. */
+ * COMBINATIONS_MAX, that ask whether a queue is open, or name a fact with too many values, are not
+ * judged, nor is anything once EVALUATIONS_MAX guards were evaluated. */
 #include "route_load_priv.h"
 
 #include <stdlib.h>
@@ -13,13 +14,15 @@
 
 enum {
     COMBINATIONS_MAX = 4096,
-    SAMPLES_MAX = 64, /* of one fact */
-    USES_MAX = 256,   /* of one guard: more than its 64 operations can hold lists of */
+    SAMPLES_MAX = 256,         /* of one fact */
+    EVALUATIONS_MAX = 5000000, /* of one configuration: half a second */
+    USES_MAX = 256,            /* of one guard: more than its 64 operations can hold lists of */
     FACTS_USED_MAX = 6,
 };
 
 struct samples {
     unsigned count;
+    bool too_many; /* some values are not there: nothing can be said */
     struct expr_value values[SAMPLES_MAX];
 };
 
@@ -27,6 +30,7 @@ struct shadow {
     const struct route_rules *rules;
     struct route_pool pool;  /* the texts that globs stand for */
     struct samples *samples; /* of each fact */
+    unsigned evaluations;
     const struct expr_value *now[ROUTE_FACTS_MAX];
 };
 
@@ -47,6 +51,8 @@ static void add_sample(struct samples *samples, struct expr_value value)
     }
     if (samples->count < SAMPLES_MAX)
         samples->values[samples->count++] = value;
+    else
+        samples->too_many = true;
 }
 
 static void add_text(struct samples *samples, struct slice text)
@@ -143,6 +149,7 @@ static bool holds(struct shadow *shadow, uint32_t rule)
     struct expr_env env = { .ctx = shadow, .get = get_sample, .call = call_unknown };
     const struct expr *guard = shadow->rules->items[rule].guard;
 
+    shadow->evaluations++;
     return guard == NULL || expr_holds(guard, &env, NULL);
 }
 
@@ -172,7 +179,7 @@ static bool facts_of(const struct shadow *shadow, const struct expr *guard, stru
             k++;
         if (k < used->count)
             continue;
-        if (used->count == FACTS_USED_MAX)
+        if (used->count == FACTS_USED_MAX || shadow->samples[uses[i].id].too_many)
             return false;
         used->facts[used->count++] = uses[i].id;
         combinations *= shadow->samples[uses[i].id].count;
@@ -210,6 +217,8 @@ static void judge(struct route_load *load, struct shadow *shadow, uint32_t rule)
     do {
         uint32_t earlier = 0;
 
+        if (shadow->evaluations > EVALUATIONS_MAX)
+            return;
         set_combination(shadow, &used);
         if (!holds(shadow, rule))
             continue;

@@ -529,6 +529,49 @@ static void one_conversation_beyond_the_limit_is_answered_full(void **state)
     arrive(17, "general");
 }
 
+/* Two classes: a third kind of conversation finds a place when one of the two is no longer used. */
+static void class_beyond_the_limit_is_answered_full_while_all_are_used(void **state)
+{
+    struct route_request request;
+    struct route_router *router;
+    struct route_event event = { .type = ROUTE_EVENT_ARRIVE, .request = &request };
+
+    (void)state;
+    begin(simple);
+    assert_true(route_router_create(
+        &(struct route_options){
+            .config = t.config, .conversations_max = 9, .classes_max = 2, .act = remember },
+        &router));
+    route_request_init(&request);
+    for (uint16_t i = 0; i < 3; i++) {
+        event.conv = i;
+        request.require_count = i;
+        request.require[i > 0 ? i - 1 : 0] = (struct route_need){ i > 0 ? i - 1 : 0, 1 };
+        t.count = 0;
+        assert_int_equal(route_event(router, &event), i < 2 ? ROUTE_OK : ROUTE_FULL);
+    }
+    t.count = 0;
+    assert_int_equal(route_event(router, &(struct route_event){ .type = ROUTE_EVENT_CLOSE }),
+                     ROUTE_OK);
+    assert_int_equal(route_event(router, &event), ROUTE_OK);
+    route_router_destroy(&router);
+}
+
+static void nine_skills_are_one_too_many(void **state)
+{
+    struct route_request request;
+
+    (void)state;
+    begin(simple);
+    request = request_in("general");
+    request.require_count = ROUTE_REQUEST_SKILLS_MAX;
+    for (unsigned i = 0; i < ROUTE_REQUEST_SKILLS_MAX; i++)
+        request.require[i] = (struct route_need){ 0, 1 };
+    assert_int_equal(arrive_as(1, request), ROUTE_OK);
+    request.require_count++;
+    assert_int_equal(arrive_as(2, request), ROUTE_BAD_EVENT);
+}
+
 static enum route_answer inner;
 
 static void call_back(void *ctx, const struct route_action *action)
@@ -681,6 +724,8 @@ int main(void)
         cmocka_unit_test_teardown(full_queue_overflows_then_refuses, end),
         cmocka_unit_test_teardown(senseless_events_are_answers, end),
         cmocka_unit_test_teardown(one_conversation_beyond_the_limit_is_answered_full, end),
+        cmocka_unit_test_teardown(class_beyond_the_limit_is_answered_full_while_all_are_used, end),
+        cmocka_unit_test_teardown(nine_skills_are_one_too_many, end),
         cmocka_unit_test_teardown(event_inside_an_action_is_refused, end),
         cmocka_unit_test(memory_that_runs_out_is_reported_and_given_back),
         cmocka_unit_test_teardown(trace_counts_who_is_left_and_names_the_best, end),

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One file, to be read from top to bottom: what is, the choice, the moves, the timers, the events.
+ * Nothing is remembered that can be counted. */
 #include "route_model.h"
 
 #include <stdlib.h>

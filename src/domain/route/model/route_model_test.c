@@ -215,6 +215,9 @@ static void hear(void *ctx, const struct route_action *action)
     struct heard *heard = ctx;
 
     ENSURE(heard->count < ACTIONS_MAX);
+    /* The trace tells of this very decision. */
+    if (action->trace != NULL)
+        ENSURE(action->trace->top_count > 0 && action->trace->top[0].agent == action->agent);
     heard->items[heard->count++] = *action;
     seen[action->type]++;
 }
