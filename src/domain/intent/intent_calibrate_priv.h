@@ -19,7 +19,7 @@ void intent_trial_init(struct intent_trial *trial, uint32_t label, float coverag
 /* Columns [from, from + count) of a text; the out-of-scope column is `classes`. */
 void intent_trial_add(struct intent_trial *trial, const float *scores, uint32_t from, size_t count,
                       uint32_t classes);
-/* Fits to the trials; texts of no intent (label == classes) count as much as a fifth of the
+/* Fits to the trials; texts of no intent (label == classes) count as a fifth of the
  * others, as in a customer's chat. */
 struct intent_calibration intent_calibration_fit(const struct intent_trial *trials, size_t count,
                                                  uint32_t classes);

@@ -246,6 +246,7 @@ enum err_code intent_draft_write(const struct intent_draft *draft, struct intent
 
     memcpy(header->magic, INTENT_MAGIC, sizeof(header->magic));
     header->version = INTENT_MODEL_VERSION;
+    header->lists = intent_lists_crc();
     header->text_form = TEXT_FORM_VERSION;
     header->classes = draft->classes;
     header->lanes = draft->lanes;

@@ -6,7 +6,10 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "crc32c.h"
+#include "intent_lists.h"
 #include "mem.h"
 #include "vector_kernel.h"
 
@@ -14,6 +17,9 @@ enum {
     KINDS = TEXT_GRAM_WORD | TEXT_GRAM_CHAR2 | TEXT_GRAM_CHAR3 | TEXT_GRAM_CHAR4 | TEXT_GRAM_CHAR5 |
             TEXT_GRAM_CJK1 | TEXT_GRAM_CJK2 | TEXT_GRAM_CJK3 | TEXT_GRAM_MASK | TEXT_GRAM_STEM,
     WHOLE = TEXT_GRAM_STEM | TEXT_GRAM_MASK, /* beside the words themselves */
+    CLASS_KINDS = TEXT_GRAM_STEM | TEXT_GRAM_CJK1 | TEXT_GRAM_CJK2 | TEXT_GRAM_CJK3,
+    CLASS_WORD_GRAMS_MAX = 8,
+    CLASS_WORDS_MAX = 8192, /* of the list; it has a quarter of that */
     TOKENS = TEXT_GRAM_WORD | TEXT_GRAM_CJK1,
     WORDS = TEXT_GRAM_WORD | TEXT_GRAM_CJK1 | TEXT_GRAM_CJK2, /* what vectors are learned of */
 };
@@ -28,13 +34,55 @@ enum role {
     ROLE_BORDER, /* stands for what is before the first and after the last token */
     ROLE_CLASS,
     ROLE_CLASS_PAIR,
+    ROLE_KIND,
+    ROLE_KIND_PAIR,
 };
+
+static void class_word_add(struct intent_reader *reader, struct slice word, uint32_t class)
+{
+    struct text_gram grams[CLASS_WORD_GRAMS_MAX];
+    size_t count = text_grams(reader->stemmer, word, CLASS_KINDS, grams, CLASS_WORD_GRAMS_MAX);
+
+    for (size_t i = 0; i < count; i++) {
+        if (grams[i].len == word.len &&
+            intent_slots_find(reader->classes, reader->class_mask, grams[i].hash) < 0)
+            intent_slots_put(reader->classes, reader->class_mask, grams[i].hash, class);
+    }
+}
+
+static void classes_make(struct intent_reader *reader)
+{
+    uint32_t slots = intent_slots_for(CLASS_WORDS_MAX);
+
+    reader->classes = mem_zalloc(slots * sizeof(*reader->classes));
+    reader->class_mask = slots - 1;
+    for (uint32_t class = 0; class < intent_classes_count; class ++) {
+        const char *at = intent_classes[class];
+
+        while (*at != '\0') {
+            size_t len = strcspn(at, " ");
+
+            class_word_add(reader, slice_make(at, len), class);
+            at += len + strspn(at + len, " ");
+        }
+    }
+}
+
+uint32_t intent_lists_crc(void)
+{
+    uint32_t crc = 0;
+
+    for (size_t i = 0; i < intent_classes_count; i++)
+        crc = crc32c(crc, intent_classes[i], strlen(intent_classes[i]) + 1);
+    return crc;
+}
 
 struct intent_reader *intent_reader_create(void)
 {
     struct intent_reader *reader = mem_zalloc(sizeof(*reader));
 
     reader->stemmer = text_stemmer_create();
+    classes_make(reader);
     return reader;
 }
 
@@ -43,6 +91,7 @@ void intent_reader_destroy(struct intent_reader **reader)
     if (*reader == NULL)
         return;
     text_stemmer_destroy(&(*reader)->stemmer);
+    free((*reader)->classes);
     free(*reader);
     *reader = NULL;
 }
@@ -125,6 +174,21 @@ static void add_classes(struct intent_reader *reader, const struct intent_words 
     }
 }
 
+/* The built-in class of a gram, and the pair that it makes with what stood before. */
+static void add_kind(struct intent_reader *reader, const struct text_gram *gram, uint64_t *last)
+{
+    int64_t class = intent_slots_find(reader->classes, reader->class_mask, gram->hash);
+    uint64_t kind = class >= 0 ? intent_mix(ROLE_KIND, (uint64_t) class) : gram->hash;
+
+    if (class >= 0)
+        add(reader, kind, INTENT_GROUP_CLASS, gram->start, gram->len);
+    if (gram->kind == TEXT_GRAM_STEM)
+        add(reader, intent_mix(ROLE_KIND_PAIR, intent_mix(*last, kind)), INTENT_GROUP_CLASS,
+            gram->start, gram->len);
+    if (class >= 0 || gram->kind == TEXT_GRAM_STEM)
+        *last = kind;
+}
+
 static void add_word(struct intent_reader *reader, const struct intent_words *words, uint64_t hash)
 {
     int64_t id = intent_slots_find(words->slots, words->mask, hash);
@@ -151,6 +215,7 @@ static void mean_make(struct intent_reader *reader, const struct intent_words *w
 
 void intent_read(struct intent_reader *reader, const struct intent_words *words, struct slice text)
 {
+    uint64_t last = ROLE_BORDER;
     size_t grams;
 
     if (words != NULL && words->count == 0)
@@ -168,6 +233,8 @@ void intent_read(struct intent_reader *reader, const struct intent_words *words,
 
         if (words != NULL && (gram->kind & WORDS) != 0)
             add_word(reader, words, gram->hash);
+        if ((gram->kind & CLASS_KINDS) != 0)
+            add_kind(reader, gram, &last);
         if ((gram->kind & TOKENS) != 0)
             reader->tokens[reader->token_count++] = *gram;
         if ((gram->kind & TEXT_GRAM_WORD) == 0)

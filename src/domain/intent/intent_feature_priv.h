@@ -38,6 +38,8 @@ struct intent_feature {
 
 struct intent_reader {
     struct text_stemmer *stemmer;
+    struct intent_slot *classes; /* hash of a stem or of CJK characters -> line of the list */
+    uint32_t class_mask;
     struct slice normalised;
     size_t count;
     struct intent_feature features[INTENT_FEATURES_MAX];
@@ -53,6 +55,8 @@ struct intent_reader {
 };
 
 struct intent_reader *intent_reader_create(void);
+/* Of the built-in classes of words: a model made with others would read texts in another way. */
+uint32_t intent_lists_crc(void);
 void intent_reader_destroy(struct intent_reader **reader);
 /* Fills the reader; no allocation. words may be NULL. */
 void intent_read(struct intent_reader *reader, const struct intent_words *words, struct slice text);

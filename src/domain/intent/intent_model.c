@@ -18,7 +18,8 @@ static enum err_code header_check(struct slice bytes, struct err *err)
 
     if (bytes.len < sizeof(*header) || memcmp(header->magic, INTENT_MAGIC, 8) != 0)
         return err_set(err, ERR_INVALID, "not a model file");
-    if (header->version != INTENT_MODEL_VERSION || header->text_form != TEXT_FORM_VERSION)
+    if (header->version != INTENT_MODEL_VERSION || header->text_form != TEXT_FORM_VERSION ||
+        header->lists != intent_lists_crc())
         return err_set(err, ERR_UNSUPPORTED,
                        "model of version %u.%u, this program reads %d.%d: train again",
                        header->version, header->text_form, INTENT_MODEL_VERSION, TEXT_FORM_VERSION);

@@ -47,6 +47,7 @@ struct intent_calibration {
 struct intent_header {
     char magic[8];
     uint32_t version;
+    uint32_t lists;     /* intent_lists_crc */
     uint32_t text_form; /* TEXT_FORM_VERSION: other hashes are another language */
     uint64_t bytes;     /* of the whole file */
     uint32_t crc;       /* CRC-32C of everything behind this field */
@@ -57,6 +58,7 @@ struct intent_header {
     uint32_t exact;
     uint32_t words;
     uint32_t word_slots;
+    uint32_t reserved;
     float group_weights[INTENT_GROUPS];
     struct intent_calibration calibration;
     struct {

@@ -254,6 +254,47 @@ static void the_same_seed_gives_the_same_bytes(void **state)
     buf_fini(&again.bytes);
 }
 
+static void best_quality_learns_the_same_intents(void **state)
+{
+    struct fixture best = { .set = fixture.set, .options = fixture.options };
+    struct intent_result result;
+
+    (void)state;
+    best.options.quality = INTENT_BEST;
+    model_make(&best);
+    assert_int_equal(best.bytes.len, fixture.bytes.len);
+    assert_memory_not_equal(best.bytes.ptr, fixture.bytes.ptr, best.bytes.len);
+    intent_predict(best.model, fixture.scratch, SLICE_LITERAL("has the parcel been shipped"), 1,
+                   &result);
+    assert_int_equal(result.hits[0].intent, 0);
+    assert_true(result.in_scope);
+    intent_model_close(&best.model);
+    buf_fini(&best.bytes);
+}
+
+/* No word and no letters of these stand in an example, but words of the same class do. */
+static void words_of_one_class_stand_in_for_one_another(void **state)
+{
+    struct fixture cups = { .options = { .seed = 1, .bare = true } };
+    struct intent_result result;
+
+    (void)state;
+    example_set_init(&cups.set);
+    assert_int_equal(examples_read(SLICE_LITERAL("0\tmonday\n0\ton tuesday\n0\twednesday\n"
+                                                 "1\tdog\n1\tthe dog\n1\tdogs\n"
+                                                 "2\t投诉\n2\t我要投诉\n2\t投诉你们\n"),
+                                   &cups.set, NULL),
+                     ERR_OK);
+    model_make(&cups);
+    intent_predict(cups.model, fixture.scratch, SLICE_LITERAL("cat"), 1, &result);
+    assert_int_equal(result.hits[0].intent, 1);
+    intent_predict(cups.model, fixture.scratch, SLICE_LITERAL("差评"), 1, &result);
+    assert_int_equal(result.hits[0].intent, 2);
+    intent_model_close(&cups.model);
+    buf_fini(&cups.bytes);
+    example_set_fini(&cups.set);
+}
+
 static bool stop_at_half(void *ctx, double share)
 {
     double *last = ctx;
@@ -383,6 +424,8 @@ int main(void)
         cmocka_unit_test(prediction_allocates_nothing),
         cmocka_unit_test(an_explanation_names_the_word_that_decided),
         cmocka_unit_test(the_same_seed_gives_the_same_bytes),
+        cmocka_unit_test(best_quality_learns_the_same_intents),
+        cmocka_unit_test(words_of_one_class_stand_in_for_one_another),
         cmocka_unit_test(training_reports_progress_and_can_be_cancelled),
         cmocka_unit_test(sets_that_teach_nothing_are_refused),
         cmocka_unit_test(many_intents_are_learned_in_blocks),

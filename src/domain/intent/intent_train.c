@@ -12,7 +12,8 @@
 #include "intent_builder_priv.h"
 #include "intent_calibrate_priv.h"
 #include "intent_draft_priv.h"
-#include "intent_negatives.h"
+#include "intent_lists.h"
+#include "intent_softmax_priv.h"
 #include "mem.h"
 
 enum {
@@ -23,6 +24,7 @@ enum {
     EPOCHS_MIN = 6,
     EPOCHS_MAX = 12,
     EPOCHS_WARM = 2,
+    EPOCHS_SECOND = 20,
     EPOCHS_HELD = 2,  /* after taking a fold out */
     RARE_ROWS = 5000, /* above this, features of a single example are dropped */
     ROWS_BYTES_MAX = 256 * 1024 * 1024,
@@ -31,7 +33,8 @@ enum {
 
 static const float COST = 3;
 static const float IDF_POWER = 0.5f;
-static const float LOOKS_LIKE = 0; /* the score of an intent that a negative must not reach */
+static const float SECOND_SHARE = 0.15f; /* of the second learner's scores, which are larger */
+static const float LOOKS_LIKE = 0;       /* the score of an intent that a negative must not reach */
 static const float group_weights[INTENT_GROUPS] = { 1, 1, 0.7f, 1 };
 
 struct trainer {
@@ -115,7 +118,7 @@ static enum err_code negatives_read(struct trainer *trainer, struct err *err)
     const struct intent_options *options = trainer->options;
     size_t given = options->negative_count < INTENT_NEGATIVES_MAX ? options->negative_count
                                                                   : INTENT_NEGATIVES_MAX;
-    size_t built_in = options->bare ? 0 : intent_negative_count;
+    size_t built_in = options->bare ? 0 : intent_negatives_count;
     enum err_code rc = ERR_OK;
 
     for (size_t i = 0; i < given && rc == ERR_OK; i++)
@@ -132,7 +135,7 @@ static enum err_code negatives_read(struct trainer *trainer, struct err *err)
 static enum err_code texts_read(struct trainer *trainer, struct err *err)
 {
     const struct example_set *set = trainer->set;
-    size_t count = set->count + INTENT_NEGATIVES_MAX + intent_negative_count + trainer->classes;
+    size_t count = set->count + INTENT_NEGATIVES_MAX + intent_negatives_count + trainer->classes;
     enum err_code rc = ERR_OK;
 
     trainer->labels = mem_alloc(count * sizeof(*trainer->labels));
@@ -180,10 +183,11 @@ static void block_round(struct trainer *trainer, const float *weights, uint32_t 
 }
 
 /* What the rows of a fold score when the others alone have been learned. */
-static void block_try(struct trainer *trainer, struct intent_svm_run *run, int fold, uint32_t first,
-                      size_t lanes, struct intent_trial *trials)
+static void block_try(struct trainer *trainer, struct intent_svm_run *run, const float *second,
+                      int fold, uint32_t first, size_t lanes, struct intent_trial *trials)
 {
     float scores[INTENT_SVM_LANES_MAX];
+    float more[INTENT_SVM_LANES_MAX];
 
     for (size_t row = 0; row < trainer->builder.rows.count; row++) {
         if (trainer->folds[row] != fold)
@@ -191,6 +195,10 @@ static void block_try(struct trainer *trainer, struct intent_svm_run *run, int f
         if (first == 0)
             intent_trial_init(trials, trainer->labels[row], trainer->builder.coverage[row]);
         intent_svm_scores(run, row, scores);
+        if (second != NULL)
+            intent_softmax_scores(&trainer->svm, lanes, second, row, more);
+        for (size_t c = 0; c < lanes && second != NULL; c++)
+            scores[c] += SECOND_SHARE * more[c];
         intent_trial_add(trials++, scores, first, lanes, trainer->classes);
     }
 }
@@ -238,33 +246,82 @@ static bool warm_up(struct trainer *trainer, struct intent_svm_run *run, uint32_
     return going;
 }
 
+/* In best quality, where one block holds all columns, the second learner adds to the first: into
+ * `second`, without fold `skip`. */
+static bool second_learn(struct trainer *trainer, size_t lanes, int skip, float *second)
+{
+    size_t count = ((size_t)trainer->builder.feature_count + 1) * lanes;
+
+    if (second == NULL)
+        return true;
+    memset(second, 0, count * sizeof(*second));
+    return intent_softmax_train(&trainer->svm, trainer->classes + 1, lanes, EPOCHS_SECOND, skip,
+                                second);
+}
+
+static void blend_round(struct trainer *trainer, const float *weights, float *second,
+                        uint32_t first, size_t lanes)
+{
+    size_t count = ((size_t)trainer->builder.feature_count + 1) * lanes;
+
+    for (size_t i = 0; i < count && second != NULL; i++)
+        second[i] = weights[i] + SECOND_SHARE * second[i];
+    block_round(trainer, second != NULL ? second : weights, first, lanes);
+}
+
+static enum err_code block_begin(struct trainer *trainer, uint32_t first, size_t lanes,
+                                 struct intent_svm_run **run, float **second, struct err *err)
+{
+    size_t bytes = ((size_t)trainer->builder.feature_count + 1) * lanes * sizeof(float);
+    bool blends = trainer->options->quality == INTENT_BEST && lanes == trainer->lanes;
+
+    *run = intent_svm_begin(&trainer->svm, first, lanes);
+    *second = blends ? vector_table_alloc(bytes) : NULL;
+    if (*run != NULL && (*second != NULL || !blends))
+        return ERR_OK;
+    intent_svm_end(run);
+    free(*second);
+    return err_set(err, ERR_TOO_BIG, "no memory for %u features and %zu examples",
+                   trainer->builder.feature_count, trainer->builder.rows.count);
+}
+
+/* Holds folds out one after the other. false: cancelled. */
+static bool block_calibrate(struct trainer *trainer, struct intent_svm_run *run, float *second,
+                            uint32_t first, size_t lanes)
+{
+    int folds = trainer->builder.rows.count < SMALL_ROWS ? FOLDS : 1;
+
+    trainer->trial_count = 0;
+    for (int fold = 0; fold < folds; fold++) {
+        intent_svm_remove(run, fold);
+        if (!intent_svm_epochs(run, EPOCHS_HELD, fold) ||
+            !second_learn(trainer, lanes, fold, second))
+            return false;
+        block_try(trainer, run, second, fold, first, lanes, trainer->trials + trainer->trial_count);
+        trainer->trial_count += fold_rows(trainer, fold);
+        if (fold + 1 < folds && !intent_svm_epochs(run, EPOCHS_HELD, INTENT_SVM_NO_FOLD))
+            return false;
+    }
+    return true;
+}
+
 static enum err_code block_learn(struct trainer *trainer, uint32_t first, size_t lanes,
                                  struct err *err)
 {
-    struct intent_svm_run *run = intent_svm_begin(&trainer->svm, first, lanes);
-    bool small = trainer->builder.rows.count < SMALL_ROWS;
-    int folds = small ? FOLDS : 1;
+    unsigned epochs = epochs_for(trainer->builder.rows.count) - EPOCHS_WARM;
+    struct intent_svm_run *run;
+    float *second;
+    enum err_code rc = block_begin(trainer, first, lanes, &run, &second, err);
 
-    if (run == NULL)
-        return err_set(err, ERR_TOO_BIG, "no memory for %u features and %zu examples",
-                       trainer->builder.feature_count, trainer->builder.rows.count);
-    trainer->trial_count = 0;
-    if (!warm_up(trainer, run, first, lanes) ||
-        !intent_svm_epochs(run, epochs_for(trainer->builder.rows.count) - EPOCHS_WARM,
-                           INTENT_SVM_NO_FOLD))
-        goto out;
-    block_round(trainer, intent_svm_weights(run), first, lanes);
-    for (int fold = 0; fold < folds; fold++) {
-        intent_svm_remove(run, fold);
-        if (!intent_svm_epochs(run, EPOCHS_HELD, fold))
-            goto out;
-        block_try(trainer, run, fold, first, lanes, trainer->trials + trainer->trial_count);
-        trainer->trial_count += fold_rows(trainer, fold);
-        if (fold + 1 < folds && !intent_svm_epochs(run, EPOCHS_HELD, INTENT_SVM_NO_FOLD))
-            goto out;
+    if (rc != ERR_OK)
+        return rc;
+    if (warm_up(trainer, run, first, lanes) && intent_svm_epochs(run, epochs, INTENT_SVM_NO_FOLD) &&
+        second_learn(trainer, lanes, INTENT_SVM_NO_FOLD, second)) {
+        blend_round(trainer, intent_svm_weights(run), second, first, lanes);
+        (void)block_calibrate(trainer, run, second, first, lanes);
     }
-out:
     intent_svm_end(&run);
+    free(second);
     return trainer->cancelled ? err_set(err, ERR_TIMEOUT, "training was cancelled") : ERR_OK;
 }
 
@@ -293,6 +350,8 @@ static enum err_code columns_learn(struct trainer *trainer, struct err *err)
     };
     trainer->steps = (unsigned)blocks * (epochs_for(trainer->builder.rows.count) +
                                          (small ? 2U * FOLDS - 1 : 1U) * EPOCHS_HELD);
+    if (trainer->options->quality == INTENT_BEST && blocks == 1)
+        trainer->steps += (small ? FOLDS + 1U : 2U) * EPOCHS_SECOND;
     for (uint32_t first = 0; first < trainer->lanes; first += INTENT_BLOCK_LANES) {
         size_t rest = trainer->lanes - first;
         enum err_code rc =
@@ -315,7 +374,7 @@ static enum err_code words_learn(struct trainer *trainer, struct err *err)
     enum err_code rc;
     size_t n = 0;
 
-    if (options->unlabelled_count == 0 && options->quality == INTENT_FAST)
+    if (options->unlabelled_count == 0)
         return ERR_OK;
     texts = mem_alloc(count * sizeof(*texts));
     for (size_t i = 0; i < trainer->set->count; i++)

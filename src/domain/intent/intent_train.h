@@ -15,7 +15,8 @@ enum {
 
 enum intent_quality {
     INTENT_FAST,
-    INTENT_BEST,
+    INTENT_BEST, /* two learners instead of one: some times slower, a quarter point better; the same
+                    time to predict. Of up to 255 intents; for more it is INTENT_FAST */
 };
 
 struct intent_options {
@@ -27,7 +28,7 @@ struct intent_options {
     size_t negative_count;
     bool bare; /* without the built-in negatives */
     /* What people wrote, without labels: word vectors are learned from it and from the examples.
-     * None: no vectors in fast quality. */
+     * None: no vectors; those of the examples alone gain nothing. */
     const struct slice *unlabelled;
     size_t unlabelled_count;
     /* Called now and then with a share from 0 to 1; false cancels. May be NULL. */
