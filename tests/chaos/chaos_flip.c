@@ -43,7 +43,8 @@ struct flip {
     char (*convs)[24];
     struct thread *threads; /* as the sound folder gives them */
     unsigned count;
-    unsigned undone; /* log-ins */
+    const char *only; /* NULL: any file */
+    unsigned undone;  /* log-ins */
     unsigned verdicts[FLIP_VERDICTS];
 };
 
@@ -76,15 +77,16 @@ static off_t used_bytes(int fd, off_t size)
     return 0;
 }
 
-/* A file of the folder by chance, by its used bytes; "" when that one is empty. */
-static void victim_choose(const char *dir, char *path, size_t path_size)
+/* A file of the folder by chance, or the one that was asked for. */
+static void victim_choose(const char *dir, const char *only, char *path, size_t path_size)
 {
     static const char *const names[] = { "main.db", "main.db-wal", "journal/000001.log",
                                          "journal/000002.log" };
     struct stat st;
 
     do {
-        snprintf(path, path_size, "%s/%s", dir, names[random() % (long)LENGTH_OF(names)]);
+        snprintf(path, path_size, "%s/%s", dir,
+                 only != NULL ? only : names[random() % (long)LENGTH_OF(names)]);
     } while (stat(path, &st) != 0 || st.st_size == 0);
 }
 
@@ -296,7 +298,7 @@ static void flip_round(struct flip *flip)
     enum flip_verdict verdict;
 
     folder_copy(flip->pristine, flip->server.dir);
-    victim_choose(flip->server.dir, path, sizeof(path));
+    victim_choose(flip->server.dir, flip->only, path, sizeof(path));
     bits_flip(path, what, sizeof(what));
     verdict = flip_judge(flip, why, sizeof(why));
     flip->verdicts[verdict]++;
@@ -311,6 +313,7 @@ int chaos_bit_flip(const struct bench_args *args)
     static struct flip flip;
     long rounds = bench_arg_long(args, "rounds", FLIP_ROUNDS, 1, 10000);
 
+    flip.only = bench_arg_text(args, "file", NULL);
     flip_prepare(&flip, args);
     for (long i = 0; i < rounds; i++)
         flip_round(&flip);

@@ -158,7 +158,8 @@ static const struct {
     { "power-cut", chaos_power_cut, "--rounds N: cut ext4 off without its log, as root" },
     { "disk-full", chaos_disk_full, "fill the disk, free it again, as root" },
     { "reconnect-storm", chaos_reconnect_storm, "--connections N: all clients return at once" },
-    { "bit-flip", chaos_bit_flip, "--rounds N: flip bits of a stopped server's files" },
+    { "bit-flip", chaos_bit_flip,
+      "--rounds N [--file main.db]: flip bits of a killed server's files" },
     { "overload", chaos_overload, "--seconds S: twice the capacity, then 0.7 of it" },
     { "slow-reader", chaos_slow_reader, "a tenth of the clients stop reading" },
 };

@@ -6,6 +6,7 @@
 
 #include "sqlite_priv.h"
 #include "sqlite_schema.h"
+#include "sqlite_wal.h"
 
 #include "log.h"
 #include "mem.h"
@@ -95,8 +96,10 @@ static enum err_code state_read(struct sqlite_store *store, struct journal_recov
                                 unsigned *version, struct err *err)
 {
     struct db db;
-    enum err_code rc = db_open(&db, store->db_path, DB_INSPECTOR, err);
+    enum err_code rc = wal_check(store->db_path, err);
 
+    if (rc == ERR_OK)
+        rc = db_open(&db, store->db_path, DB_INSPECTOR, err);
     *version = 0;
     recovery->start_batch = 1;
     if (rc == ERR_OK) {
@@ -108,6 +111,20 @@ static enum err_code state_read(struct sqlite_store *store, struct journal_recov
         rc = ERR_OK;
     }
     return rc == ERR_OK ? journal_scan(store->journal, recovery, err) : rc;
+}
+
+/* The log begins anew before anything is written to it, so that no torn end of an earlier crash
+ * stands behind what follows and looks like damage to wal_check. On a full disk it goes on as it
+ * is: that takes two power cuts in a row to mislead. */
+static enum err_code log_begin(struct sqlite_store *store, struct err *err)
+{
+    enum err_code rc;
+
+    if (sqlite3_wal_checkpoint_v2(store->writer.db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+                                  NULL) == SQLITE_OK)
+        return ERR_OK;
+    rc = db_fault(&store->writer.db, err);
+    return rc == ERR_NO_SPACE ? ERR_OK : rc;
 }
 
 static enum err_code leftovers_settle(struct sqlite_store *store,
@@ -134,6 +151,8 @@ static enum err_code store_prepare(struct sqlite_store *store, struct err *err)
         rc = state_read(store, &recovery, &version, err);
     if (rc == ERR_OK)
         rc = db_open(&store->writer.db, store->db_path, DB_WRITER, err);
+    if (rc == ERR_OK)
+        rc = log_begin(store, err);
     if (rc != ERR_OK)
         return rc;
     rc = schema_migrate(&store->writer.db, version, clock_wall_ms(&store->clock), err);
