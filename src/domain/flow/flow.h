@@ -137,7 +137,7 @@ struct flow_frame {
     uint8_t kind;   /* private */
     uint8_t tries;  /* wrong answers to the pending ask */
     uint16_t turns; /* messages of the visitor so far */
-    uint8_t rerun;  /* after a correction: asks with a valid slot are passed */
+    uint8_t rerun;  /* after a correction: 1 + the slot; what is still good is passed over */
     uint8_t pad;
 };
 
@@ -281,7 +281,8 @@ bool flow_state_pending(const struct flow_state *state, const struct flow_env *e
 /* Name of the top frame's state; empty when no flow runs. */
 struct slice flow_state_at(const struct flow_state *state, const struct flow_set *set);
 struct slice flow_state_flow(const struct flow_state *state, const struct flow_set *set);
-/* A slot of the top flow (or of the session) as text: lists joined by commas. false: not filled. */
+/* A slot as text, of the top flow, of one that waits below it, or of the session: lists joined by
+ * commas. false: not filled. */
 bool flow_state_slot(const struct flow_state *state, struct slice name, int utc_offset_minutes,
                      struct buf *out);
 /* {"slot":value,…} of all that is filled in the top frame and the session. */

@@ -109,6 +109,33 @@ unsigned flow_area_visit(struct flow_state *state, unsigned frame, uint16_t stat
     return 1;
 }
 
+void flow_area_exit_set(struct flow_state *state, unsigned frame, uint16_t state_index,
+                        unsigned row)
+{
+    uint32_t key = (uint32_t)FLOW_STATES_MAX + state_index;
+    struct flow_record record;
+    size_t at = area_find(state, frame, key, true, &record);
+
+    if (at == state->area_used && state->area_used + sizeof(record) > FLOW_AREA_BYTES_MAX)
+        return; /* a correction will make the call once more: no harm */
+    if (at == state->area_used)
+        state->area_used = (uint16_t)(state->area_used + sizeof(record));
+    record = (struct flow_record){ key, (uint8_t)frame, FLOW_AREA_VISITS, (uint16_t)(row + 1) };
+    memcpy(state->area + at, &record, sizeof(record));
+}
+
+bool flow_area_exit_get(const struct flow_state *state, unsigned frame, uint16_t state_index,
+                        unsigned *row)
+{
+    struct flow_record record;
+
+    if (area_find(state, frame, (uint32_t)FLOW_STATES_MAX + state_index, true, &record) ==
+        state->area_used)
+        return false;
+    *row = record.len - 1U;
+    return true;
+}
+
 static bool json_valid(struct slice text)
 {
     struct json_reader reader;
@@ -143,7 +170,7 @@ static bool value_valid(const struct flow_record *record, const uint8_t *bytes)
 {
     switch (record->type) {
     case FLOW_AREA_VISITS:
-        return record->len > 0 && record->key < FLOW_STATES_MAX;
+        return record->len > 0 && record->key < 2 * FLOW_STATES_MAX;
     case FLOW_AREA_TEXT:
         return utf8_valid(slice_make(bytes, record->len));
     case FLOW_AREA_NUMBER:

@@ -8,7 +8,8 @@
 #include "flow_priv.h"
 
 enum flow_area_type {
-    FLOW_AREA_VISITS = 1, /* count: how often a state was entered; key: its index */
+    FLOW_AREA_VISITS = 1, /* count: how often a state was entered; key: its index; from
+                           * FLOW_STATES_MAX on: 1 + the row that a call's exit took */
     FLOW_AREA_TEXT,
     FLOW_AREA_NUMBER,
     FLOW_AREA_BOOL,
@@ -41,6 +42,11 @@ void flow_area_remove(struct flow_state *state, unsigned frame, uint32_t key);
 void flow_area_drop_frame(struct flow_state *state, unsigned frame);
 /* Counts one more visit and gives the count; UINT16_MAX: no room. */
 unsigned flow_area_visit(struct flow_state *state, unsigned frame, uint16_t state_index);
+/* The row (of the state's own) by which a call was left last; false: it was not. */
+void flow_area_exit_set(struct flow_state *state, unsigned frame, uint16_t state_index,
+                        unsigned row);
+bool flow_area_exit_get(const struct flow_state *state, unsigned frame, uint16_t state_index,
+                        unsigned *row);
 /* false: the bytes are not a row of records (of a state that has `depth` frames). */
 bool flow_area_valid(const uint8_t *area, size_t used, unsigned depth);
 

@@ -372,9 +372,9 @@ static void build_when(struct flow_build *b, uint16_t at, const struct flow_stat
 {
     for (const struct flow_node *n = when != NULL ? when->first : NULL; n != NULL; n = n->next) {
         uint16_t event = event_intern(b, n->key);
-        bool exit = state->kind == FLOW_KIND_CALL && named_allowed(b, state, n->key);
-        bool ok = event < FLOW_ON_NAMED ? (allowed[state->kind] >> event & 1U) != 0 || exit
-                                        : named_allowed(b, state, n->key);
+        /* An error or an exit may have the name of an ordinary event. */
+        bool ok = (event < FLOW_ON_NAMED && (allowed[state->kind] >> event & 1U) != 0) ||
+                  named_allowed(b, state, n->key);
 
         if (!ok)
             report_outcome(b, state, n);

@@ -207,7 +207,7 @@ static void refill(struct flow_step *step, unsigned slot)
     uint16_t writer = flow_slot_def(step->flow, slot)->writer;
 
     step_frame(step)->state = writer;
-    step_frame(step)->rerun = 1;
+    step_frame(step)->rerun = (uint8_t)(slot + 1);
     if (!step_happen(step, FLOW_ON_FILLED))
         step_stuck(step, "no_row");
 }
@@ -467,7 +467,8 @@ static void on_result(struct flow_step *step)
         return;
     }
     named = step_event_find(step->flow, event->name);
-    if (named >= FLOW_ON_NAMED && step_row_own(step, named) != NULL) {
+    if (!slice_equal_text(event->name, "failed") && named != FLOW_NO &&
+        step_row_own(step, named) != NULL) {
         (void)step_happen(step, named);
         return;
     }

@@ -265,6 +265,15 @@ static struct slice upper(struct slice in, char *out, size_t cap)
     return slice_make(out, len);
 }
 
+static size_t count_digits(struct slice text)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        count += text.ptr[i] >= '0' && text.ptr[i] <= '9';
+    return count;
+}
+
 /* Whole, then each token, as written and in capitals. */
 static bool read_pattern(const struct flow *flow, const struct flow_slot_def *slot,
                          struct slice half, struct flow_value *out)
@@ -274,22 +283,17 @@ static bool read_pattern(const struct flow *flow, const struct flow_slot_def *sl
 
     if (take_text(flow, slot, half, out))
         return true;
+    if (half.len <= sizeof(capitals) &&
+        take_text(flow, slot, upper(half, capitals, sizeof(capitals)), out))
+        return true;
+    /* A word of a sentence is a number or a code only with a digit in it. */
     while (next_token(&half, &token)) {
-        if (token.len <= sizeof(capitals) &&
+        if (token.len <= sizeof(capitals) && count_digits(token) > 0 &&
             (take_text(flow, slot, token, out) ||
              take_text(flow, slot, upper(token, capitals, sizeof(capitals)), out)))
             return true;
     }
     return false;
-}
-
-static size_t count_digits(struct slice text)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        count += text.ptr[i] >= '0' && text.ptr[i] <= '9';
-    return count;
 }
 
 enum { ORDER_NO_MIN = 6, ORDER_NO_MAX = 32, ORDER_NO_DIGITS_MIN = 4 };

@@ -114,7 +114,7 @@ static void take_frame(struct decoder *d, struct flow_frame *frame)
     frame->turns = (uint16_t)take_number(d, UINT16_MAX);
     frame->kind = take_byte(d, FLOW_FRAME_KIND_COUNT - 1);
     frame->tries = take_byte(d, UINT8_MAX);
-    frame->rerun = take_byte(d, 1);
+    frame->rerun = take_byte(d, FLOW_SLOTS_MAX);
     d->bad |= frame->version == 0;
 }
 
@@ -272,11 +272,15 @@ void flow_record_json(const struct flow_record *record, const uint8_t *bytes,
     }
 }
 
+/* The top frame's, or what a flow below knows, or the session. */
 static bool slot_record(const struct flow_state *state, uint32_t key, struct flow_record *record,
                         const uint8_t **bytes)
 {
-    return flow_area_get(state, state->depth, key, record, bytes) ||
-           flow_area_get(state, 0, key, record, bytes);
+    for (unsigned frame = state->depth + 1U; frame > 0; frame--) {
+        if (flow_area_get(state, frame - 1, key, record, bytes))
+            return true;
+    }
+    return false;
 }
 
 bool flow_state_slot(const struct flow_state *state, struct slice name, int utc_offset_minutes,

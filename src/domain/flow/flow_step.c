@@ -438,8 +438,28 @@ static void call_input(struct flow_step *step, const struct flow_map *map,
     }
 }
 
+/* A call that was made already and is not touched by the correction is passed as it was left. */
+static bool call_passed(struct flow_step *step, const struct flow_row **row)
+{
+    const struct flow_state_def *state = step_state(step);
+    const struct flow_frame *frame = step_frame(step);
+    const struct flow_map *maps = FLOW_TABLE(step->flow, maps, struct flow_map) + state->map0;
+    unsigned at;
+
+    if (frame->rerun == 0 || !flow_area_exit_get(step->s, step->s->depth, frame->state, &at) ||
+        at >= state->row_count)
+        return false;
+    for (unsigned i = 0; i < state->map_count; i++) {
+        if (maps[i].out == 0 && (maps[i].slot == FLOW_NO || maps[i].slot + 1U == frame->rerun))
+            return false;
+    }
+    *row = &flow_rows(step->flow)[state->first_row + at];
+    return true;
+}
+
 static bool call_enter(struct flow_step *step)
 {
+    const struct flow_row *passed;
     const struct flow_state_def *state = step_state(step);
     const struct flow *caller = step->flow;
     const struct flow_map *maps = FLOW_TABLE(caller, maps, struct flow_map) + state->map0;
@@ -447,6 +467,8 @@ static bool call_enter(struct flow_step *step)
         flow_set_find(step->env->set, slice_of(flow_str(caller, state->b)), 0);
     unsigned depth = step->s->depth;
 
+    if (call_passed(step, &passed))
+        return step_row_take(step, passed);
     step_say(step, state->text);
     if (callee == NULL || depth == FLOW_DEPTH_MAX) {
         if (follow(step, FLOW_ON_FAILED))
@@ -565,8 +587,12 @@ bool step_finish(struct flow_step *step, struct slice outcome, bool csat)
         if (row == NULL)
             row =
                 step_row_own(step, FLOW_ON_FAILED); /* a newer callee with an exit we don't know */
-        if (row != NULL)
+        if (row != NULL) {
+            flow_area_exit_set(step->s, step->s->depth, step_frame(step)->state,
+                               (unsigned)(row - flow_rows(step->flow)) -
+                                   step_state(step)->first_row);
             return step_row_take(step, row);
+        }
     }
     step_stuck(step, "no_exit");
     return false;

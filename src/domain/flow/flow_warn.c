@@ -318,9 +318,9 @@ static void warn_ui(struct flow_build *b, const struct flow_node *node,
 /* ---- W4 ---- */
 static bool goes_on(const struct flow_row *row)
 {
+    /* Not deny: that is the way back. */
     return row->event == FLOW_ON_FILLED || row->event == FLOW_ON_ACCEPT ||
-           row->event == FLOW_ON_DENY || row->event == FLOW_ON_SKIPPED ||
-           row->event == FLOW_ON_NEXT || row->event == FLOW_ON_OK;
+           row->event == FLOW_ON_SKIPPED || row->event == FLOW_ON_NEXT || row->event == FLOW_ON_OK;
 }
 
 static bool says_something(struct flow_build *b, const struct flow_row *row)
@@ -337,7 +337,8 @@ static unsigned fourth_ask(struct flow_build *b, unsigned at, unsigned asks, uns
 {
     const struct flow_state_def *state = build_state(b, at);
 
-    if (depth > 12 || state->kind == FLOW_KIND_SAY || state->progress != FLOW_NO)
+    if (depth > 12 || state->progress != FLOW_NO ||
+        (state->kind != FLOW_KIND_ASK && state->text != FLOW_NO))
         return FLOW_NO;
     if (state->kind == FLOW_KIND_ASK && ++asks > ASKS_IN_A_ROW)
         return at;
