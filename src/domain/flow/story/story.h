@@ -81,4 +81,14 @@ struct story_combinations {
 };
 void story_combine(const struct flow_set *set, uint64_t seed, struct story_combinations *out);
 
+/* ---- random flows ---- */
+struct story_random {
+    unsigned accepted, refused, without_reason;
+    unsigned dead_ends, endless, refused_steps; /* of the walks through accepted ones */
+    size_t bytes;                               /* of the accepted ones */
+};
+void story_random_flow(uint64_t seed, struct buf *out); /* source text */
+/* Makes, compiles and walks so many. */
+void story_random_check(unsigned count, uint64_t seed, struct story_random *result);
+
 #endif

@@ -122,6 +122,27 @@ static void scenarios_of(struct combiner *c, const struct flow *flow, const char
     free(seen);
 }
 
+/* What no scenario passed on the way: stories made for it. */
+static void cover_the_rest(struct combiner *c, const struct flow *flow)
+{
+    struct story_tally *tally = mem_zalloc(sizeof(*tally));
+    struct flow_report *report = mem_zalloc(sizeof(*report));
+    struct story_paths paths;
+    struct buf source;
+
+    buf_init(&source, 64 * 1024 * 1024);
+    story_paths_generate(c->set, flow, NULL, NULL, c->seed, &source, &paths);
+    if (source.len > 0)
+        story_run(c->set, buf_slice(&source), "generated", c->coverage, tally, report);
+    c->result->scenarios += (unsigned)tally->stories;
+    c->result->passed += (unsigned)tally->passed;
+    if (tally->failed > 0)
+        failed(c, flow, tally->failures[0].expected, tally->failures[0].actual);
+    buf_fini(&source);
+    free(tally);
+    free(report);
+}
+
 /* ---- interruptions ---- */
 /* Everything that the frames up to depth know. */
 static void snapshot(const struct walk *walk, unsigned depth, struct buf *out)
@@ -149,8 +170,8 @@ static bool to_first_ask(struct walk *walk)
     for (unsigned i = 0; i < WALK_STEPS_MAX; i++) {
         if (walk->failed || walk->session.state.depth == 0)
             return false;
-        if (walk->session.state.depth == 1 && walk->session.state.wait == FLOW_WAIT_ASK)
-            return true;
+        if (walk->session.state.wait == FLOW_WAIT_ASK)
+            return true; /* its own, or one of a flow that it calls */
         if (!walk_step(walk))
             return false;
     }
@@ -164,6 +185,7 @@ static enum pair interrupt_once(struct combiner *c, const struct flow *a, const 
 {
     struct walk *walk = walk_create(c->set, a, ++c->seed);
     enum pair verdict = PAIR_AGAIN;
+    unsigned depth;
     struct buf before;
     struct buf after;
 
@@ -172,18 +194,19 @@ static enum pair interrupt_once(struct combiner *c, const struct flow *a, const 
     walk->tame = true;
     if (!to_first_ask(walk))
         goto out;
-    snapshot(walk, 1, &before);
+    depth = walk->session.state.depth;
+    snapshot(walk, depth, &before);
     story_session_start(&walk->session, flow_name(b), slice_of(""), slice_of(""));
-    if (walk->session.state.depth == 1 && walk->session.end[0] == '\0')
+    if (walk->session.state.depth == depth && walk->session.end[0] == '\0')
         goto out; /* it ended at once, or could not begin */
     walk->session.end[0] = '\0';
-    if (walk->session.state.depth > 1 && !walk_until(walk, 1)) {
+    if (walk->session.state.depth > depth && !walk_until(walk, depth)) {
         verdict = walk->failed ? PAIR_BAD : PAIR_AGAIN;
         goto out;
     }
     if (walk->session.state.depth == 0)
         goto out; /* b handed the visitor over: that ends a too */
-    snapshot(walk, 1, &after);
+    snapshot(walk, depth, &after);
     verdict = slice_equal(buf_slice(&before), buf_slice(&after)) &&
                       walk->session.state.wait == FLOW_WAIT_ASK
                   ? PAIR_GOOD
@@ -231,6 +254,7 @@ void story_combine(const struct flow_set *set, uint64_t seed, struct story_combi
             for (unsigned l = 0; l < flow->locale_count; l++)
                 scenarios_of(&c, flow, channels[k], flow_str(flow, flow->locales[l]));
         }
+        cover_the_rest(&c, flow);
     }
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < count; k++) {

@@ -157,6 +157,20 @@ static void generated_stories_cover_every_row_and_pass(void **state)
     story_coverage_destroy(&coverage);
 }
 
+static void random_flows_neither_stop_dead_nor_run_for_ever(void **state)
+{
+    struct story_random result;
+
+    (void)state;
+    story_random_check(600, 7, &result);
+    assert_int_equal(result.accepted + result.refused, 600);
+    assert_in_range(result.accepted, 100, 590); /* both happen */
+    assert_int_equal(result.without_reason, 0);
+    assert_int_equal(result.dead_ends, 0);
+    assert_int_equal(result.endless, 0);
+    assert_int_equal(result.refused_steps, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +181,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(called_flows_that_are_not_there_are_stood_in_for, begin,
                                         finish),
         cmocka_unit_test_setup_teardown(generated_stories_cover_every_row_and_pass, begin, finish),
+        cmocka_unit_test(random_flows_neither_stop_dead_nor_run_for_ever),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

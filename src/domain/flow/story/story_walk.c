@@ -50,6 +50,23 @@ static bool row_wanted(const struct walk *walk, const struct flow *flow, unsigne
            (walk->rows == NULL || walk->rows[row] == 0);
 }
 
+/* The walked flow waits for a callee, and some exit of it was never taken. */
+static bool exit_wanted(const struct walk *walk)
+{
+    const struct flow_state *state = &walk->session.state;
+    const struct flow_state_def *caller;
+    const struct flow_frame *frame = &state->frames[0];
+
+    if (state->depth < 2 || frame->flow != walk->flow->hash)
+        return false;
+    caller = flow_state_def(walk->flow, frame->state);
+    for (unsigned i = 0; i < caller->row_count; i++) {
+        if (row_wanted(walk, walk->flow, caller->first_row + i))
+            return true;
+    }
+    return false;
+}
+
 /* ok most of the time, or an outcome whose row was not seen yet. */
 static void choose_outcome(struct walk *walk, const struct flow *flow,
                            const struct flow_state_def *state, char *out, size_t size)
@@ -64,7 +81,7 @@ static void choose_outcome(struct walk *walk, const struct flow *flow,
         if (row_wanted(walk, flow, row) && (wanted == FLOW_NO || walk_dice(walk, 2) == 0))
             wanted = row;
     }
-    if (wanted == FLOW_NO && walk_dice(walk, 6) == 0)
+    if (wanted == FLOW_NO && walk_dice(walk, exit_wanted(walk) ? 2 : 6) == 0)
         wanted = state->first_row + (unsigned)walk_dice(walk, state->row_count);
     if (wanted != FLOW_NO && flow_rows(flow)[wanted].event != FLOW_ON_MESSAGE) {
         struct slice event = flow_event_name(flow, flow_rows(flow)[wanted].event);
@@ -114,6 +131,7 @@ static void on_row(void *ctx, const struct flow *flow, unsigned row)
 
 struct walk *walk_create(const struct flow_set *set, const struct flow *flow, uint64_t seed)
 {
+    static const unsigned calms[] = { 3, 6, 12, 30 };
     struct walk *walk = mem_zalloc(sizeof(*walk));
     struct story_host host = { walk, walk_get, walk_act, walk_ladder };
 
@@ -121,6 +139,8 @@ struct walk *walk_create(const struct flow_set *set, const struct flow *flow, ui
     walk->flow = flow;
     walk->seed = seed * 0x9E3779B97F4A7C15U | 1;
     walk->rows = mem_zalloc(flow->rows.count + 1);
+    /* Some walks are wild and see much early on, some are calm and come far. */
+    walk->calm = calms[walk_dice(walk, LENGTH_OF(calms))];
     buf_init(&walk->steps, 1024 * 1024);
     story_session_init(&walk->session, set, &host);
     walk->session.out.on_row = on_row;
@@ -287,7 +307,7 @@ static bool move_wrong(struct walk *walk, const struct flow *flow,
     if (has_row(flow, state, FLOW_ON_MESSAGE))
         return false;
     if (file || !free) {
-        say(walk, "qwertz");
+        say(walk, "~~");
         return true;
     }
     if (has_row(flow, state, FLOW_ON_FILE))
@@ -605,7 +625,7 @@ static enum walk_move choose_move(struct walk *walk, const struct flow *flow,
         if (row_wanted(walk, flow, row) && walk_dice(walk, 3) == 0)
             return move_for(flow, &flow_rows(flow)[row]);
     }
-    if (walk_dice(walk, 4) == 0)
+    if (walk_dice(walk, exit_wanted(walk) ? 2 : walk->calm) == 0)
         return rare[walk_dice(walk, LENGTH_OF(rare))];
     if (state->kind == FLOW_KIND_ASK)
         return WALK_ANSWER;

@@ -51,7 +51,8 @@ struct walk {
     const struct flow *flow; /* the one that is walked */
     struct story_session session;
     uint64_t seed;
-    bool tame; /* only right answers and successful actions: for a way to an ask or an end */
+    unsigned calm; /* one move in so many is something rare */
+    bool tame;     /* only right answers and successful actions: for a way to an ask or an end */
     const uint8_t *seen; /* rows of `flow` that need no more walks, or NULL */
     uint8_t *rows;       /* rows of `flow` that this walk passed */
     struct walk_name names[WALK_NAMES_MAX];

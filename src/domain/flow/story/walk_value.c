@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "flow_area.h"
+#include "flow_set.h"
 #include "json.h"
 #include "regex.h"
 
@@ -50,6 +51,26 @@ void walk_add_scalar(struct buf *out, struct slice text)
             buf_add_char(out, text.ptr[i]);
     }
     buf_add_char(out, '"');
+}
+
+/* The flows that will read what is made up now: those on the stack, and the one at hand. */
+struct readers {
+    const struct flow *flows[FLOW_DEPTH_MAX + 1];
+    unsigned count;
+};
+
+static void readers_of(const struct walk *walk, const struct flow *flow, struct readers *out)
+{
+    const struct flow_state *state = &walk->session.state;
+
+    out->flows[0] = flow;
+    out->count = 1;
+    for (unsigned i = 0; i < state->depth; i++) {
+        const struct flow *other =
+            flow_set_get(walk->set, state->frames[i].flow, state->frames[i].version);
+        if (other != NULL && other != flow)
+            out->flows[out->count++] = other;
+    }
 }
 
 /* ---- what guards compare with ---- */
@@ -353,14 +374,18 @@ static void paths_of(const struct flow *flow, unsigned slot, struct paths *paths
         paths_in_text(flow_str(flow, variants[i].text), name, paths);
 }
 
-static void leaf_json(struct walk *walk, const struct flow *flow, unsigned slot, struct slice path,
-                      struct buf *out)
+static void leaf_json(struct walk *walk, const struct readers *readers, struct slice slot,
+                      struct slice path, struct buf *out)
 {
     struct candidates c = { .count = 0 };
     char value[WALK_TEXT_MAX];
     bool text = true;
 
-    candidates_in(flow, slot, path, &c);
+    for (unsigned i = 0; i < readers->count; i++) {
+        unsigned at = flow_slot_find(readers->flows[i], slot);
+        if (at != FLOW_NO)
+            candidates_in(readers->flows[i], at, path, &c);
+    }
     if (!make_up(walk, &c, path, value, sizeof(value), &text))
         snprintf(value, sizeof(value), "%s", is_time_name(path) ? "2026-03-05" : "SF1002");
     if (text)
@@ -378,43 +403,60 @@ static void list_json(struct slice field, struct buf *out)
                (int)field.len, field.ptr, (int)field.len, field.ptr);
 }
 
-static bool is_list_path(const struct flow *flow, unsigned slot, struct slice path)
+static bool is_list_path(const struct readers *readers, struct slice slot, struct slice path)
 {
-    struct slice name = slice_of(flow_str(flow, flow_slot_def(flow, slot)->name));
+    for (unsigned f = 0; f < readers->count; f++) {
+        const struct flow *flow = readers->flows[f];
 
-    for (unsigned i = 0; i < flow->slots.count; i++) {
-        struct slice of = flow_slice(flow, flow_slot_def(flow, i)->of);
-        if (of.len == name.len + 1 + path.len && slice_starts_with(of, name) &&
-            memcmp(of.ptr + name.len + 1, path.ptr, path.len) == 0)
-            return true;
+        for (unsigned i = 0; i < flow->slots.count; i++) {
+            struct slice of = flow_slice(flow, flow_slot_def(flow, i)->of);
+            if (of.len == slot.len + 1 + path.len && slice_starts_with(of, slot) &&
+                memcmp(of.ptr + slot.len + 1, path.ptr, path.len) == 0)
+                return true;
+        }
     }
     return false;
 }
 
+static void member_json(struct walk *walk, const struct readers *readers, struct slice slot,
+                        struct slice path, struct buf *out)
+{
+    const char *dot = memchr(path.ptr, '.', path.len);
+    struct slice head = dot != NULL ? slice_make(path.ptr, (size_t)(dot - path.ptr)) : path;
+
+    json_add_text(out, head);
+    buf_add_char(out, ':');
+    if (dot != NULL)
+        list_json(slice_make(dot + 1, path.len - head.len - 1), out);
+    else if (is_list_path(readers, slot, path))
+        buf_add_text(out, "[\"a1\",\"a2\"]");
+    else
+        leaf_json(walk, readers, slot, path, out);
+}
+
 static void object_json(struct walk *walk, const struct flow *flow, unsigned slot, struct buf *out)
 {
+    struct slice name = slice_of(flow_str(flow, flow_slot_def(flow, slot)->name));
     struct paths paths = { .count = 0 };
+    struct readers readers;
     bool any = false;
 
-    paths_of(flow, slot, &paths);
+    readers_of(walk, flow, &readers);
+    for (unsigned i = 0; i < readers.count; i++) {
+        unsigned at = flow_slot_find(readers.flows[i], name);
+        if (at != FLOW_NO)
+            paths_of(readers.flows[i], at, &paths);
+    }
     buf_add_char(out, '{');
     for (unsigned i = 0; i < paths.count; i++) {
         struct slice path = paths.names[i];
-        const char *dot = memchr(path.ptr, '.', path.len);
-        struct slice head = dot != NULL ? slice_make(path.ptr, (size_t)(dot - path.ptr)) : path;
 
-        if (dot != NULL && !is_list_path(flow, slot, path))
-            continue; /* deeper objects are left out: unknown is an answer too */
+        /* Deeper objects are left out: unknown is an answer too. */
+        if (memchr(path.ptr, '.', path.len) != NULL && !is_list_path(&readers, name, path))
+            continue;
         if (any)
             buf_add_char(out, ',');
-        json_add_text(out, head);
-        buf_add_char(out, ':');
-        if (dot != NULL)
-            list_json(slice_make(dot + 1, path.len - head.len - 1), out);
-        else if (is_list_path(flow, slot, path))
-            buf_add_text(out, "[\"a1\",\"a2\"]");
-        else
-            leaf_json(walk, flow, slot, path, out);
+        member_json(walk, &readers, name, path, out);
         any = true;
     }
     buf_add_char(out, '}');
