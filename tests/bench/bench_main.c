@@ -10,7 +10,8 @@ static const struct {
     const char *help;
 } commands[] = {
     { "echo", bench_echo_main, "a WebSocket message on our loop beside bare epoll" },
-    { "turns", bench_turns_main, "--connections N --seconds S [--rate R | --load 0.7]" },
+    { "turns", bench_turns_main,
+      "--connections N --seconds S [--rate R | --load 0.7] [--data DIR]" },
     { "idle", bench_idle_main, "--sessions N" },
     { "queue", bench_queue_main, "shard -> store -> shard beside NATS and Redis" },
     { "chat", bench_chat_main, "a turn with a bot answer: no sockets, no store" },

@@ -5,7 +5,8 @@
  * Without a rate the loop is closed: each connection asks again when it has its answer. With --rate
  * (or --load, a share of the capacity measured first) it is open: questions have intended send
  * times that do not wait for answers, and latency counts from those. The server's CPU is that of
- * its whole process until everything is settled. */
+ * its whole process until everything is settled. With --data the folder is used as it is and kept.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -287,6 +288,7 @@ int bench_turns_main(const struct bench_args *args)
     double rate = bench_arg_double(args, "rate", 0);
     double load = bench_arg_double(args, "load", 0);
     struct bench_echo echo;
+    bool keep;
 
     if (seconds < 1 || seconds > BENCH_SECONDS_MAX)
         bench_fail("--seconds: 1 to %d", BENCH_SECONDS_MAX);
@@ -294,6 +296,8 @@ int bench_turns_main(const struct bench_args *args)
     run.askers = mem_zalloc(run.connections * sizeof(*run.askers));
     snprintf(server.store, sizeof(server.store), "%s", bench_arg_text(args, "store", "sqlite"));
     server.shards = (int)bench_arg_long(args, "shards", 0, 0, 64);
+    snprintf(server.dir, sizeof(server.dir), "%s", bench_arg_text(args, "data", ""));
+    keep = server.dir[0] != '\0';
     bench_server_start(&server);
     run.site_key = server.site_key;
     run.pool = bench_ws_pool_create(&turns_ops, run.connections);
@@ -304,7 +308,7 @@ int bench_turns_main(const struct bench_args *args)
     bench_echo_measure(run.connections, TURNS_ECHO_SECONDS, 100, 0, &echo);
     report(args, &result, echo.cpu_us_per_message);
     bench_ws_pool_destroy(&run.pool);
-    bench_server_stop(&server, false);
+    bench_server_stop(&server, keep);
     free(run.askers);
     return 0;
 }

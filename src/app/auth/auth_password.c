@@ -45,8 +45,9 @@ enum err_code auth_password_hash(struct slice password, char out[AUTH_PASSWORD_H
 bool auth_password_verify(const char *hash, struct slice password)
 {
     /* Nobody's: of random bytes, with the parameters above. */
-    static const char nobody[] = "$argon2id$v=19$m=65536,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$"
-                                 "GpZ3sK/oH9p7VIiV56G/64Zo/8GaUw434IimaPqxwCo";
+    static const char nobody[crypto_pwhash_STRBYTES] =
+        "$argon2id$v=19$m=65536,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$"
+        "GpZ3sK/oH9p7VIiV56G/64Zo/8GaUw434IimaPqxwCo";
     bool known = hash != NULL && hash[0] != '\0';
     int rc;
 
