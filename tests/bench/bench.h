@@ -94,6 +94,7 @@ int bench_chat_main(const struct bench_args *args);
 int bench_bot_main(const struct bench_args *args);
 int bench_codec_main(const struct bench_args *args);
 int bench_http_main(const struct bench_args *args);
+int bench_flow_main(const struct bench_args *args);
 int bench_fanout_main(const struct bench_args *args);
 int bench_faq_main(const struct bench_args *args);
 int bench_understand_main(const struct bench_args *args);

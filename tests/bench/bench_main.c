@@ -25,6 +25,7 @@ static const struct {
     { "understand", bench_understand_main, "what a message goes through, step by step" },
     { "rules", bench_rules_main, "N literal patterns in messages beside Hyperscan" },
     { "vector", bench_vector_main, "the k nearest of N rows beside numpy" },
+    { "flow", bench_flow_main, "[--long]: transitions, sessions, replays, random flows" },
     { "route", bench_route_main,
       "--agents N [--queues N] [--preset P]: decisions beside a plain scan" },
 };

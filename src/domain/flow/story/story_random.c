@@ -19,6 +19,7 @@ enum {
 struct maker {
     uint64_t seed;
     unsigned states, slots;
+    bool fresh; /* the state has no target yet: its first one is the next state */
     struct buf *out;
 };
 
@@ -40,8 +41,11 @@ static void add_target(struct maker *m, unsigned from)
 {
     unsigned to = from + 1 + dice(m, 3);
 
-    if (dice(m, 7) == 0)
+    if (m->fresh)
+        to = from + 1; /* so that every state is reached */
+    else if (dice(m, 7) == 0)
         to = dice(m, m->states);
+    m->fresh = false;
     if (to >= m->states)
         to = m->states - 1 - dice(m, 2);
     if (mistake(m))
@@ -109,6 +113,7 @@ static void add_state(struct maker *m, unsigned at)
     static const char *const wait[] = { "message", "timeout" };
     static const char *const act[] = { "ok", "failed", "wrong" };
 
+    m->fresh = true;
     buf_printf(m->out, "  s%u: {", at);
     if (at + 2 >= m->states) {
         buf_add_text(m->out, at + 1 == m->states ? "end: done}\n" : "handoff: desk}\n");
