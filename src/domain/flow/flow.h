@@ -106,6 +106,8 @@ MUST_USE bool flow_format(struct slice source, struct buf *out, struct flow_repo
 void flow_graph_write(const struct flow *flow, struct buf *out);
 /* The JSON Schema of flow files, for editors. */
 void flow_schema_text(struct buf *out);
+/* The same as tables for people. */
+void flow_schema_markdown(struct buf *out);
 
 /* ---- sets ---- */
 struct flow_set;

@@ -139,6 +139,11 @@ const struct flow_shape *flow_shape_find(const char *name)
     return NULL;
 }
 
+const struct flow_shape *flow_shape_at(size_t index)
+{
+    return index < LENGTH_OF(shapes) ? &shapes[index] : NULL;
+}
+
 bool flow_name_valid(struct slice name)
 {
     if (name.len == 0 || name.len > EXPR_NAME_BYTES_MAX)

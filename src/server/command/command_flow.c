@@ -522,12 +522,16 @@ static int flow_fmt_main(struct command_args *args)
 /* ---- schema ---- */
 static int flow_schema_main(struct command_args *args)
 {
+    bool markdown = command_flag(args, "markdown");
     struct buf out;
 
     if (!files_given(args, 0, 0))
         return COMMAND_USAGE;
     buf_init(&out, OUTPUT_BYTES_MAX);
-    flow_schema_text(&out);
+    if (markdown)
+        flow_schema_markdown(&out);
+    else
+        flow_schema_text(&out);
     print_buf(&out);
     return 0;
 }

@@ -178,6 +178,8 @@ enum err_code flow_files_load(struct flow_files *files, char *const *paths, int 
     for (int i = 0; i < count && rc == ERR_OK; i++)
         rc = path_read(files, paths[i], err);
     *given = files->count;
+    if (rc == ERR_OK && files->count == 0)
+        rc = err_set_field(err, ERR_NOT_FOUND, paths[0], "no .yaml, .yml or .json file there");
     if (rc == ERR_OK && beside && count == 1 && files->count == 1)
         rc = beside_read(files, paths[0], err);
     if (rc == ERR_OK)
