@@ -70,11 +70,13 @@ struct store_options {
     void *ctx;
     const struct clock *clock; /* NULL: clock_system */
     size_t segment_bytes;      /* 0: 64 MiB; tests make it small */
-    bool settle_paused;        /* tests: settling waits for store_settle_run */
+    bool settle_paused;        /* tests: settling waits for store_settle_run, also at start */
 };
 
 /* [worker] Takes the folder's lock, migrates, repairs a torn tail and settles what the journal
- * still holds, so that after it the tables are complete. ERR_CONFLICT: another process owns the
+ * still holds; of much (more than 50,000 turns) only headers and profiles, the rest goes on behind.
+ * Every read is exact after it, whatever a crash left; the search index and the outbox follow. It
+ * needs about a second for the largest backlog there can be. ERR_CONFLICT: another process owns the
  * folder. ERR_UNSUPPORTED: written by a newer version, nothing was changed. ERR_CORRUPT: the file
  * cannot be read at all (single bad records are quarantined and counted instead). */
 MUST_USE enum err_code store_open(const struct store_options *options, struct store **out,

@@ -38,12 +38,33 @@ enum err_code quarantine_add(struct settle *settle, uint64_t workspace, uint64_t
     return db_run(settle->db, stmt, err);
 }
 
+/* A turn that was met before, ahead of its order or before a crash, is kept once. */
+static enum err_code quarantine_has(struct settle *settle, const struct settle_item *item,
+                                    bool *has, struct err *err)
+{
+    sqlite3_stmt *stmt;
+    enum err_code rc = db_stmt(settle->db, SQL_QUARANTINE_FIND, &stmt, err);
+
+    if (rc != ERR_OK)
+        return rc;
+    bind_u64(stmt, 1, item->conv);
+    bind_u64(stmt, 2, item->position);
+    rc = db_next(settle->db, stmt, has, err);
+    if (*has)
+        sqlite3_reset(stmt);
+    return rc;
+}
+
 static enum err_code turn_quarantine(struct settle *settle, struct group *group,
                                      const struct settle_item *item, const char *reason,
                                      struct err *err)
 {
     const struct journal_record_head *record = item->record;
+    bool known = false;
+    enum err_code rc = quarantine_has(settle, item, &known, err);
 
+    if (rc != ERR_OK || known)
+        return rc;
     if (!group->quarantined) /* what follows it in its conversation needs no line each */
         LOG_ERROR("turn_quarantined", KV_ID("conv", item->conv), KV_U64("seq", record->first_seq),
                   KV_TEXT("reason", reason));
@@ -196,7 +217,7 @@ static enum err_code events_insert(struct settle *settle, const struct settle_it
     return rc;
 }
 
-static void profile_keep(struct settle *settle, const struct settle_item *item)
+void settle_profile_keep(struct settle *settle, const struct settle_item *item)
 {
     const struct turn_visitor *visitor = &settle->view.visitor;
 
@@ -263,16 +284,18 @@ static enum err_code turn_fit(struct settle *settle, const struct group *group,
         *reason = "does not parse";
     } else if (!events_dense(&settle->view, record)) {
         *reason = "record and content differ";
-    } else if (group->quarantined) {
-        *reason = "the conversation is quarantined";
-    } else if (record->n_events == 0 || record->first_seq == group->head_seq + 1) {
-        *fit = FIT_NEXT;
-    } else if (record->first_seq > group->head_seq) {
-        *reason = "leaves a gap";
-    } else {
+    } else if (record->n_events == 0) {
+        *fit = FIT_NEXT; /* marks and profiles only grow */
+    } else if (record->first_seq <= group->head_seq) {
         rc = turn_is_replay(settle, item->conv, &same, err);
         *fit = same ? FIT_REPLAY : FIT_NOT;
         *reason = "other content under the same seq";
+    } else if (group->quarantined) {
+        *reason = "the conversation is quarantined";
+    } else if (record->first_seq > group->head_seq + 1) {
+        *reason = "leaves a gap";
+    } else {
+        *fit = FIT_NEXT;
     }
     return rc;
 }
@@ -340,7 +363,7 @@ enum err_code settle_turn(struct settle *settle, struct group *group,
     if (rc != ERR_OK)
         return rc;
     settle->events += settle->view.events_n;
-    profile_keep(settle, item);
+    settle_profile_keep(settle, item);
     return ERR_OK;
 }
 
@@ -459,6 +482,19 @@ static enum err_code row_flush(struct settle *settle, struct group *group, struc
         group->visitor == header->visitor && group->agent == header->agent)
         return row_touch(settle, group, err);
     return row_write(settle, group, err);
+}
+
+enum err_code group_header_write(struct settle *settle, uint64_t conv,
+                                 const struct turn_header *header, struct err *err)
+{
+    struct group group;
+    enum err_code rc = group_begin(settle, &group, conv, err);
+
+    if (rc != ERR_OK || group.quarantined)
+        return rc;
+    group.has_header = true;
+    group.header = *header;
+    return row_flush(settle, &group, err); /* with the head_seq that the tables have reached */
 }
 
 static enum err_code row_quarantine(struct settle *settle, const struct group *group,

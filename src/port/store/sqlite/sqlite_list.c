@@ -155,8 +155,10 @@ enum err_code sqlite_trace_load(struct store *base, uint64_t conv, uint32_t seq,
     sqlite3_stmt *stmt;
     struct db *db;
     bool row;
-    enum err_code rc = reader_acquire(store, &db, err);
+    enum err_code rc = leftovers_settle(store, conv, err);
 
+    if (rc == ERR_OK)
+        rc = reader_acquire(store, &db, err);
     if (rc != ERR_OK)
         return rc;
     rc = db_stmt(db, SQL_TRACE_LOAD, &stmt, err);

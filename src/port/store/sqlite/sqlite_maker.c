@@ -105,6 +105,12 @@ void commit_init(struct sqlite_store *store, const struct journal_recovery *reco
     shards_init(store);
 }
 
+void commit_left_over(struct sqlite_store *store, uint64_t turns)
+{
+    store->commit.turns_left_over = store->commit.mark.turns = turns;
+    atomic_store(&store->commit.turns, turns);
+}
+
 void commit_fini(struct sqlite_store *store)
 {
     struct commit *commit = &store->commit;

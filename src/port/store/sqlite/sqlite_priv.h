@@ -69,7 +69,7 @@ struct commit_shard {
 /* Where the journal ends, as far as it is durable. */
 struct journal_mark {
     uint64_t position; /* behind the last batch */
-    uint64_t turns;    /* since open */
+    uint64_t turns;    /* since open, and those that were left over then */
 };
 
 struct commit {
@@ -82,7 +82,8 @@ struct commit {
     atomic_bool stopping;
     atomic_bool no_room;        /* the journal cannot grow */
     atomic_uint_fast64_t bound; /* turns that one shard may have in flight */
-    atomic_uint_fast64_t turns; /* committed since open: mark.turns without the lock */
+    atomic_uint_fast64_t turns; /* mark.turns without the lock */
+    uint64_t turns_left_over;   /* of them */
     size_t batch_bytes_max;
     /* owned by the commit thread */
     struct journal_segment segment;
@@ -110,6 +111,8 @@ MUST_USE enum err_code commit_start(struct sqlite_store *store, struct err *err)
 void commit_stop(struct sqlite_store *store);
 void commit_init(struct sqlite_store *store, const struct journal_recovery *recovery);
 void commit_fini(struct sqlite_store *store);
+/* Before commit_start: so many turns of the journal are still to be settled. */
+void commit_left_over(struct sqlite_store *store, uint64_t turns);
 void *commit_run(void *store);
 enum err_code sqlite_append(struct store *, unsigned, const struct store_turn *, size_t,
                             struct err *);
@@ -204,6 +207,28 @@ MUST_USE enum err_code event_recall(struct sqlite_store *store, struct db *db, u
 uint32_t event_crc(const uint8_t *client_id, uint64_t client_hash, struct slice body,
                    struct slice text);
 
+/* ---- what a crash left unsettled, when it is much (sqlite_leftover.c) ---- */
+
+struct settle_item;
+
+struct leftovers {
+    pthread_mutex_t lock;
+    atomic_bool active;
+    uint64_t end;              /* position behind the last of them */
+    struct settle_item *items; /* by conversation; of one that is settled the first is NULL */
+    size_t n;
+    struct journal_view *views; /* items point into them */
+    size_t views_n;
+};
+
+void leftovers_init(struct sqlite_store *store);
+void leftovers_fini(struct sqlite_store *store);
+/* Start-up: headers and profiles go into the tables, events are remembered by position. */
+MUST_USE enum err_code leftovers_take(struct sqlite_store *store, uint64_t upto, struct err *err);
+/* [worker] Before a conversation's events are read: settles them if they are left over. */
+MUST_USE enum err_code leftovers_settle(struct sqlite_store *store, uint64_t conv, struct err *err);
+void leftovers_drop(struct sqlite_store *store); /* with the writer held: when settling is past */
+
 /* ---- search stage ---- */
 
 MUST_USE enum err_code search_slice(struct sqlite_store *store, struct err *err);
@@ -255,6 +280,7 @@ struct sqlite_store {
     struct commit commit;
     struct writer writer;
     struct readers readers;
+    struct leftovers leftovers;
 };
 
 static inline struct sqlite_store *sqlite_store(struct store *base)

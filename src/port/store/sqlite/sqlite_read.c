@@ -160,7 +160,9 @@ enum err_code sqlite_thread_read(struct store *base, const struct store_thread_q
     thread.events = arena_alloc(arena, (query->limit + 1) * sizeof(*thread.events));
     if (thread.events == NULL)
         return db_arena_full(err);
-    rc = reader_acquire(thread.store, &db, err);
+    rc = leftovers_settle(thread.store, query->conv, err);
+    if (rc == ERR_OK)
+        rc = reader_acquire(thread.store, &db, err);
     if (rc != ERR_OK)
         return rc;
     rc = thread_fill(&thread, db, err);
@@ -270,8 +272,10 @@ enum err_code sqlite_conv_load(struct store *base, uint64_t conv, struct arena *
 {
     struct sqlite_store *store = sqlite_store(base);
     struct db *db;
-    enum err_code rc = reader_acquire(store, &db, err);
+    enum err_code rc = leftovers_settle(store, conv, err);
 
+    if (rc == ERR_OK)
+        rc = reader_acquire(store, &db, err);
     if (rc != ERR_OK)
         return rc;
     rc = db_exec(db, "begin", err);
@@ -354,7 +358,9 @@ enum err_code sqlite_client_id_find(struct store *base, uint64_t conv, const uin
     if (*found || (read != ERR_OK && read != ERR_NOT_FOUND))
         return read;
     /* After the overlay: what has left the journal meanwhile is in the tables. */
-    rc = reader_acquire(store, &db, err);
+    rc = leftovers_settle(store, conv, err);
+    if (rc == ERR_OK)
+        rc = reader_acquire(store, &db, err);
     if (rc != ERR_OK)
         return rc;
     rc = client_id_in_tables(db, conv, client_id, found, out, err);

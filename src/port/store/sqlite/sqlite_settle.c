@@ -169,6 +169,28 @@ static void slice_publish(struct settle *settle)
         journal_segment_unlink(store->journal, settle->first_segment++);
 }
 
+static void items_sort(struct settle *settle)
+{
+    if (settle->items_n != 0)
+        qsort(settle->items, settle->items_n, sizeof(*settle->items), item_compare);
+}
+
+/* Writes the sorted items that are there; `next` says what is settled afterwards. */
+static enum err_code items_settle(struct settle *settle, struct err *err)
+{
+    enum err_code rc;
+
+    settle->careful = false;
+    rc = slice_write(settle, err);
+    if (rc == ERR_CONFLICT) {
+        settle->careful = true;
+        rc = slice_write(settle, err);
+    }
+    if (rc == ERR_OK)
+        slice_publish(settle);
+    return rc;
+}
+
 enum err_code settle_slice(struct settle *settle, uint64_t upto, size_t turns, size_t *settled,
                            struct err *err)
 {
@@ -176,19 +198,71 @@ enum err_code settle_slice(struct settle *settle, uint64_t upto, size_t turns, s
 
     *settled = settle->items_n;
     if (rc == ERR_OK && settle->next.position != settle->point.position) {
-        if (settle->items_n != 0)
-            qsort(settle->items, settle->items_n, sizeof(*settle->items), item_compare);
-        settle->careful = false;
-        rc = slice_write(settle, err);
-        if (rc == ERR_CONFLICT) {
-            settle->careful = true;
-            rc = slice_write(settle, err);
-        }
-        if (rc == ERR_OK)
-            slice_publish(settle);
+        items_sort(settle);
+        rc = items_settle(settle, err);
     }
     settle_views_close(settle);
     return rc;
+}
+
+/* Out of turn: `next` is where settling stands already, so only the tables move. */
+enum err_code settle_items(struct settle *settle, struct settle_item *items, size_t n,
+                           struct err *err)
+{
+    struct settle_item *own = settle->items;
+    enum err_code rc;
+
+    settle->items = items;
+    settle->items_n = n;
+    settle->damages_n = 0;
+    settle->next = settle->point;
+    rc = items_settle(settle, err);
+    settle->items = own;
+    settle->items_n = 0;
+    return rc;
+}
+
+/* ---- headers ahead of their events ---- */
+
+static enum err_code group_headers(struct settle *settle, size_t from, size_t to, struct err *err)
+{
+    struct turn_header header;
+    bool found = false;
+
+    for (size_t i = from; i < to; i++) {
+        const struct settle_item *item = &settle->items[i];
+
+        items_prefetch(settle, i + PREFETCH_ITEMS);
+        if (turn_view_parse(journal_record_turn(item->record), &settle->view, NULL) != ERR_OK)
+            continue; /* it goes to quarantine when it is settled */
+        settle_profile_keep(settle, item);
+        if (settle->view.has_header) {
+            header = settle->view.header;
+            found = true;
+        }
+    }
+    return found ? group_header_write(settle, settle->items[from].conv, &header, err) : ERR_OK;
+}
+
+enum err_code settle_headers(struct settle *settle, struct err *err)
+{
+    enum err_code rc = db_do(settle->db, SQL_BEGIN, err);
+
+    settle->profiles_n = 0;
+    items_sort(settle);
+    for (size_t i = 0; i < settle->items_n && rc == ERR_OK;) {
+        size_t to = i + 1;
+
+        while (to < settle->items_n && settle->items[to].conv == settle->items[i].conv)
+            to++;
+        rc = group_headers(settle, i, to, err);
+        i = to;
+    }
+    if (rc == ERR_OK)
+        rc = profiles_put(settle, err);
+    if (rc == ERR_OK)
+        rc = db_do(settle->db, SQL_COMMIT, err);
+    return rc == ERR_OK ? rc : writer_undo(settle->store, rc, err);
 }
 
 uint64_t settle_position(const struct settle *settle)

@@ -84,6 +84,17 @@ MUST_USE enum err_code settle_collect(struct settle *settle, uint64_t upto, size
                                       struct err *err);
 void settle_views_close(struct settle *settle);
 
+/* Writes these items, all of some conversations' unsettled turns, ahead of the order of the
+ * journal: when settling comes to them it finds them there. They are sorted. */
+MUST_USE enum err_code settle_items(struct settle *settle, struct settle_item *items, size_t n,
+                                    struct err *err);
+/* For the items collected: every conversation's newest header and every visitor's newest profile,
+ * and no event. Sorts them. */
+MUST_USE enum err_code settle_headers(struct settle *settle, struct err *err);
+MUST_USE enum err_code group_header_write(struct settle *settle, uint64_t conv,
+                                          const struct turn_header *header, struct err *err);
+void settle_profile_keep(struct settle *settle, const struct settle_item *item);
+
 /* Writes one turn, or puts it in quarantine. ERR_CONFLICT: a unique index refused it, and the
  * transaction must be undone (never in careful mode). */
 MUST_USE enum err_code settle_turn(struct settle *settle, struct group *group,

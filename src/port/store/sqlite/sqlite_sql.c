@@ -70,6 +70,8 @@ static const char *const texts[SQL_COUNT] = {
         "insert into quarantine(workspace_id, conversation_id, position, reason, body, created_at)"
         " values(?1, ?2, ?3, ?4, ?5, ?6)",
 
+    [SQL_QUARANTINE_FIND] = "select 1 from quarantine where conversation_id = ?1 and position = ?2",
+
     [SQL_SEARCH_NEXT] = "select id, text from event where id > ?1 order by id limit ?2",
     [SQL_SEARCH_ADD] = "insert into event_text(rowid, text) values(?1, ?2)",
     [SQL_SEARCH_REMOVE] =

@@ -37,6 +37,7 @@ enum sql {
     SQL_VISITOR_PUT,
     SQL_VISITOR_BODY,
     SQL_QUARANTINE_ADD,
+    SQL_QUARANTINE_FIND,
     /* search stage */
     SQL_SEARCH_NEXT,
     SQL_SEARCH_ADD,

@@ -70,7 +70,7 @@ void sqlite_stats(struct store *base, struct store_stats *out)
     struct writer *writer = &store->writer;
 
     *out = (struct store_stats){
-        .turns_committed = get(&commit->turns),
+        .turns_committed = get(&commit->turns) - commit->turns_left_over,
         .events_committed = get(&commit->events),
         .batches = get(&commit->batches),
         .bytes_committed = get(&commit->bytes),

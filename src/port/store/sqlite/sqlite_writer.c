@@ -128,6 +128,7 @@ static enum err_code slice_run(struct sqlite_store *store, const struct journal_
         atomic_store(&writer->settled_turns, mark->turns);
     else
         atomic_fetch_add(&writer->settled_turns, settled);
+    leftovers_drop(store);
     return ERR_OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening and closing a data folder. The order of opening matters: nothing is changed before it is
  * known that this program may read everything in it; then the schema is brought up to date, a torn
- * tail is zeroed, and what the journal still holds is settled. */
+ * tail is zeroed, and what the journal still holds is settled or taken in to be settled behind. */
 #include "store_sqlite.h"
 
 #include "sqlite_priv.h"
@@ -17,6 +17,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Turns: settled in well under a second. */
+enum { LEFTOVERS_AT_ONCE = 50 * 1000 };
 
 static char *path_join(const char *folder, const char *name)
 {
@@ -127,15 +130,26 @@ static enum err_code log_begin(struct sqlite_store *store, struct err *err)
     return rc == ERR_NO_SPACE ? ERR_OK : rc;
 }
 
-static enum err_code leftovers_settle(struct sqlite_store *store,
-                                      const struct journal_recovery *recovery, struct err *err)
+/* Few are settled at once, then there is nothing to remember. Many would keep people waiting. */
+static enum err_code journal_take(struct sqlite_store *store,
+                                  const struct journal_recovery *recovery, struct err *err)
 {
+    bool many = recovery->turns > LEFTOVERS_AT_ONCE || store->options.settle_paused;
     struct journal_mark mark = { recovery->end, 0 };
     enum err_code rc = settle_create(store, &store->writer.settle, err);
 
     if (recovery->turns != 0 || recovery->torn_bytes != 0 || recovery->damaged != 0)
         LOG_INFO("journal_recovered", KV_U64("turns", recovery->turns),
                  KV_U64("torn_bytes", recovery->torn_bytes), KV_U64("damaged", recovery->damaged));
+    if (rc == ERR_OK && recovery->turns != 0 && many) {
+        rc = leftovers_take(store, recovery->end, err);
+        if (rc == ERR_OK) {
+            commit_left_over(store, recovery->turns);
+            return ERR_OK;
+        }
+        if (rc == ERR_CONFLICT) /* some turn does not fit: settling finds out which */
+            rc = ERR_OK;
+    }
     if (rc == ERR_OK)
         rc = writer_settle_upto(store, &mark, INT64_MAX, err);
     return rc;
@@ -162,12 +176,13 @@ static enum err_code store_prepare(struct sqlite_store *store, struct err *err)
     commit_init(store, &recovery);
     store->commit_ready = true;
     if (rc == ERR_OK)
-        rc = leftovers_settle(store, &recovery, err);
+        rc = journal_take(store, &recovery, err);
     return rc;
 }
 
 static void store_release(struct sqlite_store *store)
 {
+    leftovers_fini(store);
     readers_fini(&store->readers);
     writer_fini(store);
     if (store->commit_ready)
@@ -194,6 +209,7 @@ static enum err_code sqlite_open(const struct store_options *options, struct sto
     store->folder = mem_strndup(options->path, strlen(options->path));
     store->db_path = path_join(options->path, "main.db");
     writer_init(store);
+    leftovers_init(store);
     readers_init(&store->readers, options->readers != 0 ? options->readers : READERS_DEFAULT);
     rc = store_prepare(store, err);
     if (rc == ERR_OK)

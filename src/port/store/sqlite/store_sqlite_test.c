@@ -241,6 +241,130 @@ static void unsettled_turns_are_settled_at_start(void **state)
     assert_int_equal(segments_count(f), 0);
 }
 
+static void rich_turns(struct fixture *f, struct suite_store *s)
+{
+    struct suite_turn t;
+    uint8_t id[STORE_CLIENT_ID_BYTES];
+
+    ten_turns(f, s);
+    suite_turn_init(&t, 3, 1);
+    suite_turn_message(&t, "hello", 9);
+    suite_client_id(id, 9);
+    t.header.start_client_id.data = id;
+    t.header.start_client_id.len = sizeof(id);
+    t.header.due_at = 5000;
+    t.turn.visitor = &t.visitor;
+    t.visitor.id = 1003;
+    t.visitor.name = (char *)"Mei";
+    t.turn.n_traces = 1;
+    t.trace.conversation_id = 3;
+    t.trace.seq = 1;
+    t.turn.n_read_marks = 1;
+    t.mark.conversation_id = 3;
+    t.mark.seq = 1;
+    suite_append(s, &t.turn);
+    suite_wait(s);
+}
+
+static void lists_are_exact(struct fixture *f, struct suite_store *s)
+{
+    struct store_page page;
+    struct slice bytes;
+    uint8_t id[STORE_CLIENT_ID_BYTES];
+    uint64_t conv;
+    struct err err = { 0 };
+
+    suite_client_id(id, 9);
+    assert_int_equal(store_conv_open_list(s->store, 0, 10, &f->arena, &page, &err), ERR_OK);
+    assert_int_equal(page.n, 3);
+    assert_int_equal(store_conv_due_list(s->store, 9999, 0, 0, 10, &f->arena, &page, &err), ERR_OK);
+    assert_int_equal(page.n, 1);
+    assert_int_equal(store_conv_by_start(s->store, 1003, id, &conv, &err), ERR_OK);
+    assert_int_equal(conv, 3);
+    assert_int_equal(store_visitor_open_conv(s->store, 1002, 5, &conv, &err), ERR_OK);
+    assert_int_equal(conv, 2);
+    assert_int_equal(store_visitor_load(s->store, 1003, &f->arena, &bytes, &err), ERR_OK);
+    assert_true(bytes.len > 0);
+}
+
+static void much_left_over_is_exact_before_it_is_settled(void **state)
+{
+    struct fixture *f = *state;
+    struct suite_store s;
+    struct store_stats stats;
+    struct store_conv conv;
+    struct slice trace;
+    struct err err = { 0 };
+
+    crash(f, rich_turns);
+    suite_options(&s, &f->suite);
+    s.options.settle_paused = true; /* as if there were a million */
+    suite_start(&s);
+    store_stats(s.store, &stats);
+    assert_int_equal(stats.settle_backlog, 11);
+    assert_int_equal(stats.turns_committed, 0);
+    assert_int_equal(stats.events_settled, 0);
+    lists_are_exact(f, &s);
+    assert_int_equal(thread_count(f, &s, 1), 5);
+    assert_int_equal(store_conv_load(s.store, 3, &f->arena, &conv, &err), ERR_OK);
+    assert_true(conv.found && conv.client_ids_n == 1 && conv.marks_n == 1);
+    assert_int_equal(store_trace_load(s.store, 3, 1, &f->arena, &trace, &err), ERR_OK);
+    assert_non_null(trace.ptr);
+    store_stats(s.store, &stats);
+    assert_int_equal(stats.events_settled, 11); /* the neighbour went along */
+    assert_int_equal(stats.settle_backlog, 11);
+    message(&s, 1, 6, "life goes on");
+    suite_settle(&s);
+    store_stats(s.store, &stats);
+    assert_int_equal(stats.settle_backlog, 0);
+    assert_int_equal(stats.events_settled, 12);
+    assert_int_equal(stats.quarantined, 0);
+    assert_int_equal(thread_count(f, &s, 1), 6);
+    assert_int_equal(thread_count(f, &s, 2), 5);
+    suite_close(&s);
+}
+
+static void damage_in_what_is_left_over_is_quarantined_once(void **state)
+{
+    struct fixture *f = *state;
+    struct suite_store s;
+    struct store_stats stats;
+    char byte = 'x';
+    int fd;
+
+    crash(f, ten_turns);
+    fd = segment_open(f);
+    assert_int_equal(pwrite(fd, &byte, 1, batch_offset(fd, 2) + 100),
+                     1); /* conversation 1, seq 2 */
+    close(fd);
+    suite_options(&s, &f->suite);
+    s.options.settle_paused = true;
+    suite_start(&s);
+    assert_int_equal(thread_count(f, &s, 1), 1);
+    assert_int_equal(s.quarantined_conv, 1);
+    suite_settle(&s);
+    store_stats(s.store, &stats);
+    assert_int_equal(stats.quarantined, 3);
+    assert_int_equal(thread_count(f, &s, 2), 5);
+    suite_close(&s);
+    assert_int_equal(sql_number(f, "select count(*) from quarantine where conversation_id = 1"), 3);
+}
+
+static void second_crash_leaves_the_same(void **state)
+{
+    struct fixture *f = *state;
+    struct suite_store s;
+
+    crash(f, rich_turns);
+    crash(f, lists_are_exact); /* which takes them in, settles none, and ends */
+    suite_open(&s, &f->suite);
+    lists_are_exact(f, &s);
+    assert_int_equal(thread_count(f, &s, 1), 5);
+    assert_int_equal(thread_count(f, &s, 3), 1);
+    suite_close(&s);
+    assert_int_equal(sql_number(f, "select count(*) from quarantine"), 0);
+}
+
 struct shared {
     atomic_uint acked[8]; /* highest seq acknowledged, by conversation */
     atomic_uint total;
@@ -789,6 +913,9 @@ static void full_disk_refuses_and_resumes(void **state)
     }
 static const struct CMUnitTest own_tests[] = {
     TEST(unsettled_turns_are_settled_at_start),
+    TEST(much_left_over_is_exact_before_it_is_settled),
+    TEST(damage_in_what_is_left_over_is_quarantined_once),
+    TEST(second_crash_leaves_the_same),
     TEST(killed_store_keeps_what_it_acknowledged),
     TEST(torn_tail_is_zeroed),
     TEST(damage_before_the_end_is_quarantined),
