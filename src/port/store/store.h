@@ -65,7 +65,8 @@ struct store_options {
     void (*on_complete)(void *ctx, unsigned shard, const struct store_completion *completions,
                         size_t n);
     /* A turn went to quarantine while settling: this conversation must stop accepting. Called on
-     * the settling thread. May be NULL. */
+     * the thread that settles (a worker that reads may be it), while shards may append: not before
+     * store_open has returned. May be NULL. */
     void (*on_quarantine)(void *ctx, uint64_t conv);
     void *ctx;
     const struct clock *clock; /* NULL: clock_system */

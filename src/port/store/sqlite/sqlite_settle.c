@@ -162,7 +162,7 @@ static void slice_publish(struct settle *settle)
     atomic_fetch_add(&writer->corrupt, settle->damages_n);
     atomic_store(&writer->settled_upto, settle->point.position);
     for (size_t i = 0; i < settle->bad_convs_n; i++) {
-        if (store->options.on_quarantine != NULL)
+        if (store->options.on_quarantine != NULL && store->commit.commits)
             store->options.on_quarantine(store->options.ctx, settle->bad_convs[i]);
     }
     while (settle->first_segment < journal_position_segment(settle->point.position))
