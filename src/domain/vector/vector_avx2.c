@@ -7,6 +7,12 @@
 #define VECTOR_BYTES 32
 #include "vector_kernel_priv.h"
 
+static inline lanes_f32 lanes_from_bytes(const int8_t *at)
+{
+    return (lanes_f32)_mm256_cvtepi32_ps(
+        _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)at)));
+}
+
 static inline __m256i load(const void *at)
 {
     return _mm256_loadu_si256((const __m256i *)at);

@@ -7,6 +7,12 @@
 #define VECTOR_BYTES 64
 #include "vector_kernel_priv.h"
 
+static inline lanes_f32 lanes_from_bytes(const int8_t *at)
+{
+    return (lanes_f32)_mm512_cvtepi32_ps(
+        _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)at)));
+}
+
 enum { GROUP = 4 }; /* rows whose sums are folded together: one fold costs as much as one row */
 
 /* Four registers of partial sums to their four totals. */

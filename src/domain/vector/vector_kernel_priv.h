@@ -2,7 +2,7 @@
 /* The kernels on floats, once for all instruction sets: the file that includes this one defines
  * VECTOR_BYTES, its register width, and is compiled with its own flags; the compiler's vector types
  * do the rest. What has no good form in them (bytes, bit counts, compaction) each file writes with
- * intrinsics. */
+ * intrinsics: before the tables, lanes_from_bytes. */
 #ifndef KEFU_VECTOR_KERNEL_PRIV_H
 #define KEFU_VECTOR_KERNEL_PRIV_H
 
@@ -19,7 +19,6 @@ extern const struct vector_kernels vector_neon;
 
 typedef float lanes_f32 __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 typedef float quad_f32 __attribute__((vector_size(16)));
-typedef int8_t bytes_i8 __attribute__((vector_size(VECTOR_BYTES / 4), aligned(1), may_alias));
 
 enum {
     LANES = VECTOR_BYTES / 4,
@@ -32,6 +31,9 @@ static inline lanes_f32 lanes_load(const float *at)
 {
     return *(const lanes_f32 *)at;
 }
+
+/* Bytes to floats: each file its own, because the compiler converts a vector one by one. */
+static inline lanes_f32 lanes_from_bytes(const int8_t *at);
 
 static inline void lanes_store(float *at, lanes_f32 v)
 {
@@ -133,8 +135,7 @@ static inline __attribute__((always_inline)) void gather_tile_i8(const int8_t *t
         if (i + AHEAD < at.count)
             fetch(table + (size_t)at.ids[i + AHEAD] * stride, registers * LANES);
         for (unsigned t = 0; t < registers; t++)
-            sum[t] += __builtin_convertvector(*(const bytes_i8 *)(row + t * LANES), lanes_f32) *
-                      at.values[i];
+            sum[t] += lanes_from_bytes(row + t * LANES) * at.values[i];
     }
     for (unsigned t = 0; t < registers; t++)
         lanes_store(out + t * LANES, sum[t]);

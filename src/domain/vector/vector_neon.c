@@ -7,6 +7,16 @@
 #define VECTOR_BYTES 16
 #include "vector_kernel_priv.h"
 
+static inline lanes_f32 lanes_from_bytes(const int8_t *at)
+{
+    int32_t four;
+    int16x8_t wide;
+
+    memcpy(&four, at, sizeof(four));
+    wide = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
+    return (lanes_f32)vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide)));
+}
+
 static inline int32x4_t products(int32x4_t sum, uint8x16_t nibbles, const int8_t *query)
 {
     int8x16_t x = vreinterpretq_s8_u8(nibbles);

@@ -3,6 +3,11 @@
 #define VECTOR_BYTES 16
 #include "vector_kernel_priv.h"
 
+static inline lanes_f32 lanes_from_bytes(const int8_t *at)
+{
+    return (lanes_f32){ at[0], at[1], at[2], at[3] };
+}
+
 static void dots_nibble(const uint8_t *rows, size_t row_count, size_t dim, const int8_t *query,
                         int32_t *out)
 {
