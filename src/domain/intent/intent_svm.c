@@ -24,6 +24,7 @@ struct intent_svm_run {
     float *alpha;  /* rows x lanes: the dual variables */
     float *square; /* of each row's length, and 1 for the bias */
     uint32_t *order;
+    uint8_t *rest; /* 1: the row is settled and sits the next epoch out */
     uint64_t epoch;
     float diagonal; /* 1 / (2 cost): what squared hinge loss adds */
 };
@@ -43,6 +44,7 @@ struct intent_svm_run *intent_svm_begin(const struct intent_svm *svm, uint32_t f
     run->alpha = vector_table_alloc(rows->count * lanes * sizeof(float));
     run->square = mem_alloc((rows->count + 1) * sizeof(float));
     run->order = mem_alloc((rows->count + 1) * sizeof(uint32_t));
+    run->rest = mem_zalloc(rows->count + 1);
     if (run->weights == NULL || run->alpha == NULL) {
         intent_svm_end(&run);
         return NULL;
@@ -66,6 +68,7 @@ void intent_svm_end(struct intent_svm_run **run)
     free((*run)->alpha);
     free((*run)->square);
     free((*run)->order);
+    free((*run)->rest);
     free(*run);
     *run = NULL;
 }
@@ -152,6 +155,7 @@ static void visit(struct intent_svm_run *run, size_t row)
                   run->diagonal, 1 / (run->square[row] + run->diagonal));
     if (change >= CHANGE_MIN)
         weights_add(run, row, scores);
+    run->rest[row] = change < run->svm->settled;
 }
 
 bool intent_svm_epochs(struct intent_svm_run *run, unsigned epochs, int skip)
@@ -164,7 +168,11 @@ bool intent_svm_epochs(struct intent_svm_run *run, unsigned epochs, int skip)
         for (size_t i = 0; i < rows; i++) {
             int fold = svm->folds[run->order[i]];
 
-            if (fold != INTENT_SVM_OUT && fold != skip)
+            if (fold == INTENT_SVM_OUT || fold == skip)
+                continue;
+            if (run->rest[run->order[i]] != 0 && epoch + 1 < epochs)
+                run->rest[run->order[i]] = 0;
+            else
                 visit(run, run->order[i]);
         }
         if (svm->progress != NULL && !svm->progress(svm->ctx))

@@ -29,6 +29,7 @@ struct intent_svm {
     const uint8_t *folds;   /* of the rows; for holding some out */
     uint32_t features;      /* ids are below */
     float cost;
+    float settled; /* a row whose variables change less (sum of squares) sits the next epoch out */
     uint64_t seed;
     /* After each epoch; false: stop. May be NULL. */
     bool (*progress)(void *ctx);
@@ -41,7 +42,8 @@ struct intent_svm_run;
 struct intent_svm_run *intent_svm_begin(const struct intent_svm *svm, uint32_t first, size_t lanes);
 void intent_svm_end(struct intent_svm_run **run);
 /* Visits all rows but those of fold `skip`, `epochs` times. Goes on from where it is, so a few
- * epochs are enough after a small change. false: stopped by progress. */
+ * epochs are enough after a small change; the last of them visits settled rows, too. false: stopped
+ * by progress. */
 bool intent_svm_epochs(struct intent_svm_run *run, unsigned epochs, int skip);
 /* Takes out what the rows of a fold have taught. */
 void intent_svm_remove(struct intent_svm_run *run, int fold);
