@@ -100,6 +100,7 @@ int bench_faq_main(const struct bench_args *args);
 int bench_understand_main(const struct bench_args *args);
 int bench_rules_main(const struct bench_args *args);
 int bench_vector_main(const struct bench_args *args);
+int bench_nlu_main(const struct bench_args *args);
 int bench_route_main(const struct bench_args *args);
 
 #endif

@@ -24,6 +24,7 @@ static const struct {
     { "faq", bench_faq_main, "a bank of questions beside FTS5" },
     { "understand", bench_understand_main, "what a message goes through, step by step" },
     { "rules", bench_rules_main, "N literal patterns in messages beside Hyperscan" },
+    { "nlu", bench_nlu_main, "learning intents beside fastText and LinearSVC" },
     { "vector", bench_vector_main, "the k nearest of N rows beside numpy" },
     { "flow", bench_flow_main, "[--long]: transitions, sessions, replays, random flows" },
     { "route", bench_route_main,

@@ -9,10 +9,11 @@
 #include "mem.h"
 
 enum {
-    /* Of the rows of a model of some hundred intents. Half of the features carry the decisions; the
-     * rest would only make a thousand open models expensive. */
-    FILE_ROWS_BYTES = 7 * 1024 * 1024 / 2,
-    FEATURES_MIN = 20000, /* for thousands of intents a row is long, and still they need these */
+    /* What features may take in the file of a model of some hundred intents, so that a thousand
+     * open models stay below 4 GB. The rest of the features carry a fifth of a point, if that. */
+    FILE_FEATURES_BYTES = 3750 * 1000,
+    FEATURE_BYTES = 25,   /* beside its row: weight, scale, group, its share of the slots */
+    FEATURES_MIN = 16000, /* for thousands of intents a row is long, and still they need these */
 };
 
 struct writer {
@@ -45,14 +46,14 @@ static int number_order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* A feature's worth is how much it moved the scores of all examples: its squared weights, as often
- * as it occurred, as large as its value there. Common features keep their place in front: their
- * rows then lie together. */
+/* Words and the dense features stay in any case, then those of the most worth. Common features keep
+ * their place in front: their rows then lie together. */
 static void features_keep(struct writer *writer)
 {
     const struct intent_draft *draft = writer->draft;
     struct ranked *ranked = mem_alloc(draft->features * sizeof(*ranked));
-    size_t count = FILE_ROWS_BYTES / draft->lanes;
+    size_t bytes = (size_t)FILE_FEATURES_BYTES * (draft->large ? 2 : 1);
+    size_t count = bytes / (draft->lanes + FEATURE_BYTES);
 
     if (count < FEATURES_MIN)
         count = FEATURES_MIN;
@@ -61,9 +62,7 @@ static void features_keep(struct writer *writer)
     for (uint32_t f = 0; f < draft->features; f++)
         ranked[f] = f >= draft->dense_first || (draft->groups[f] & INTENT_GROUP_TOKEN) != 0
                         ? (struct ranked){ INFINITY, f }
-                        : (struct ranked){ draft->worth[f] * (float)draft->seen_in[f] *
-                                               draft->weights[f] * draft->weights[f],
-                                           f };
+                        : (struct ranked){ draft->worth[f], f };
     qsort(ranked, draft->features, sizeof(*ranked), ranked_order);
     writer->kept = mem_alloc(count * sizeof(*writer->kept));
     for (size_t i = 0; i < count; i++)

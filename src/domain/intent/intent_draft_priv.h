@@ -16,9 +16,9 @@ struct intent_draft {
     const uint64_t *hashes;
     const float *weights;
     const uint8_t *groups;
-    const uint32_t *seen_in;
-    const float *worth;
+    const float *worth; /* how much it moves the scores of the examples */
     const float *group_weights;
+    bool large; /* twice as many features: best quality */
     /* As in the file, for all features. */
     const int8_t *rows;
     const float *scales;
@@ -26,7 +26,7 @@ struct intent_draft {
     const struct intent_calibration *calibration;
 };
 
-/* Keeps as many features as INTENT_FILE_ROWS_BYTES allows, those that move scores most. */
+/* Keeps as many features as a file of a few megabytes holds, those that move scores most. */
 MUST_USE enum err_code intent_draft_write(const struct intent_draft *draft,
                                           struct intent_reader *reader, struct buf *out,
                                           struct err *err);

@@ -262,8 +262,8 @@ static void best_quality_learns_the_same_intents(void **state)
     (void)state;
     best.options.quality = INTENT_BEST;
     model_make(&best);
-    assert_int_equal(best.bytes.len, fixture.bytes.len);
-    assert_memory_not_equal(best.bytes.ptr, fixture.bytes.ptr, best.bytes.len);
+    assert_true(best.bytes.len >= fixture.bytes.len);
+    assert_memory_not_equal(best.bytes.ptr, fixture.bytes.ptr, fixture.bytes.len);
     intent_predict(best.model, fixture.scratch, SLICE_LITERAL("has the parcel been shipped"), 1,
                    &result);
     assert_int_equal(result.hits[0].intent, 0);

@@ -54,7 +54,8 @@ struct trainer {
     int8_t *rows;  /* as in the model file */
     float *scales; /* as in the model file */
     float *bias;
-    float *worth; /* per feature: the sum of squared weights */
+    float *mass;  /* per feature: the sum of its squared values in all rows */
+    float *worth; /* per feature: mass times the sum of squared weights */
     unsigned steps, steps_done;
     bool cancelled;
 };
@@ -175,7 +176,7 @@ static void block_round(struct trainer *trainer, const float *weights, uint32_t 
             largest = largest > fabsf(row[c]) ? largest : fabsf(row[c]);
             square += row[c] * row[c];
         }
-        trainer->worth[f] += square;
+        trainer->worth[f] += square * trainer->mass[f];
         scales[f] = largest / BYTE_MAX;
         for (size_t c = 0; c < lanes; c++) {
             float value = largest > 0 ? row[c] / largest * BYTE_MAX : 0;
@@ -331,6 +332,7 @@ static enum err_code block_learn(struct trainer *trainer, uint32_t first, size_t
 
 static enum err_code columns_learn(struct trainer *trainer, struct err *err)
 {
+    const struct intent_rows *rows = &trainer->builder.rows;
     size_t features = trainer->builder.feature_count;
     size_t blocks = (trainer->lanes + INTENT_BLOCK_LANES - 1) / INTENT_BLOCK_LANES;
     bool small = trainer->builder.rows.count < SMALL_ROWS;
@@ -341,6 +343,9 @@ static enum err_code columns_learn(struct trainer *trainer, struct err *err)
     trainer->scales = mem_alloc(features * blocks * sizeof(float));
     trainer->bias = mem_alloc(trainer->lanes * sizeof(float));
     trainer->worth = mem_zalloc(features * sizeof(float));
+    trainer->mass = mem_zalloc(features * sizeof(float));
+    for (size_t k = 0; k < rows->starts[rows->count]; k++)
+        trainer->mass[rows->ids[k]] += rows->values[k] * rows->values[k];
     trainer->trials = mem_alloc(trainer->builder.rows.count * sizeof(*trainer->trials));
     trainer->svm = (struct intent_svm){
         .rows = &trainer->builder.rows,
@@ -410,6 +415,7 @@ static void trainer_fini(struct trainer *trainer)
     free(trainer->scales);
     free(trainer->bias);
     free(trainer->worth);
+    free(trainer->mass);
 }
 
 static enum err_code model_write(struct trainer *trainer, struct buf *out, struct err *err)
@@ -423,6 +429,7 @@ static enum err_code model_write(struct trainer *trainer, struct buf *out, struc
         .lexicon = &trainer->lexicon,
         .features = trainer->builder.feature_count,
         .dense_first = trainer->builder.dense_first,
+        .large = trainer->options->quality == INTENT_BEST,
         .hashes = trainer->builder.hashes,
         .weights = trainer->builder.weights,
         .groups = trainer->builder.groups,
@@ -431,7 +438,6 @@ static enum err_code model_write(struct trainer *trainer, struct buf *out, struc
         .scales = trainer->scales,
         .bias = trainer->bias,
         .worth = trainer->worth,
-        .seen_in = trainer->builder.seen_in,
         .calibration = &calibration,
     };
 

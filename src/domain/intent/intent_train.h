@@ -15,8 +15,8 @@ enum {
 
 enum intent_quality {
     INTENT_FAST,
-    INTENT_BEST, /* two learners instead of one: some times slower, a quarter point better; the same
-                    time to predict. Of up to 255 intents; for more it is INTENT_FAST */
+    INTENT_BEST, /* two learners instead of one (of up to 255 intents) and twice as many features:
+                    some times slower to train, twice as large, a quarter point better */
 };
 
 struct intent_options {

@@ -24,7 +24,7 @@ uint32_t intent_slots_for(uint32_t count)
 {
     uint32_t slots = 2;
 
-    while (slots < count + count / 2 + 1)
+    while (slots < count + count / 3 + 1)
         slots *= 2;
     return slots;
 }

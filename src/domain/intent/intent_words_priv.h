@@ -15,8 +15,8 @@ enum {
     INTENT_WORDS_LEVELS = 3,   /* clusterings, from coarse to fine */
 };
 
-/* Open addressing, at most two thirds full. A slot keeps the upper half of the hash: two features
- * of one text that share it and the slot are one in 10^9. As it lies in the model file. */
+/* Open addressing, at most three quarters full. A slot keeps the upper half of the hash: two
+ * features of one text that share it and the slot are one in 10^9. As it lies in the model file. */
 struct intent_slot {
     uint32_t tag;
     uint32_t id; /* + 1; 0: free */
@@ -61,7 +61,7 @@ void intent_lexicon_fini(struct intent_lexicon *lexicon);
 void intent_lexicon_make(struct intent_lexicon *lexicon, const struct intent_vectors *vectors,
                          uint64_t seed);
 
-/* A power of two of which `count` slots fill at most two thirds. */
+/* A power of two of which `count` slots fill at most three quarters. */
 uint32_t intent_slots_for(uint32_t count);
 void intent_slots_put(struct intent_slot *slots, uint32_t mask, uint64_t hash, uint32_t id);
 
