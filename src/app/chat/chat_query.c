@@ -11,6 +11,11 @@
 enum {
     QUERY_LIST_MAX = 2000, /* headers of one query; the next one goes on after them */
     QUERY_START_CONVS = 4, /* newest conversations in which a start may be an event */
+    /* A page that is larger than a session's queue could never be sent, and the client would ask
+     * for it again for ever. Half of the queue leaves room for what is pushed meanwhile. */
+    PAGE_BYTES_MAX = LIMIT_SESSION_QUEUE_BYTES_MAX / 2,
+    EVENT_JSON_BYTES = 512, /* names of fields, ids, times: what JSON adds to an event */
+    ESCAPE_BYTES = 5,       /* that a byte gains as \u0001 */
 };
 
 struct chat_query *chat_query_make(enum chat_query_kind kind)
@@ -161,12 +166,44 @@ static enum err_code run_start(struct chat_query *query, struct store *store)
     return rc;
 }
 
+/* An upper bound of the event's length as JSON, from its stored bytes. */
+static size_t event_json_bytes(struct slice stored)
+{
+    size_t bytes = stored.len + EVENT_JSON_BYTES;
+
+    for (size_t i = 0; i < stored.len; i++) {
+        unsigned char c = (unsigned char)stored.ptr[i];
+
+        if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
+            bytes += ESCAPE_BYTES;
+    }
+    return bytes;
+}
+
+/* How many of the events make a page: the first ones, or the newest. One alone always fits. */
+static size_t page_count(const struct store_thread *thread, bool newest)
+{
+    size_t bytes = 0;
+    size_t n = 0;
+
+    for (; n < thread->n; n++) {
+        bytes += event_json_bytes(thread->events[newest ? thread->n - 1 - n : n].event);
+        if (n > 0 && bytes > PAGE_BYTES_MAX)
+            break;
+    }
+    return n;
+}
+
 static enum err_code take_events(struct chat_query *query, const struct store_thread *thread)
 {
-    query->events = arena_alloc(&query->arena, (thread->n + 1) * sizeof(Kefu__V1__StoredEvent *));
+    bool sent = query->token != 0; /* else it is for chat's own eyes */
+    size_t count = sent ? page_count(thread, query->newest_first) : thread->n;
+    size_t first = query->newest_first ? thread->n - count : 0;
+
+    query->events = arena_alloc(&query->arena, (count + 1) * sizeof(Kefu__V1__StoredEvent *));
     if (query->events == NULL)
         return ERR_TOO_BIG;
-    for (size_t i = 0; i < thread->n; i++) {
+    for (size_t i = first; i < first + count; i++) {
         const struct store_event *from = &thread->events[i];
         Kefu__V1__StoredEvent *to = arena_alloc(&query->arena, sizeof(*to));
         enum err_code rc;
@@ -190,7 +227,7 @@ static enum err_code take_events(struct chat_query *query, const struct store_th
         }
         query->events[query->event_count++] = to;
     }
-    query->more = thread->more;
+    query->more = thread->more || count < thread->n;
     return ERR_OK;
 }
 

@@ -683,6 +683,69 @@ static void open_conversations_are_told_to_the_desk_at_start(void **state)
     assert_int_equal(d->report_count, 1);
 }
 
+/* Walks down from the newest page; every page must fit into a session's queue. */
+static unsigned pages_walk(struct fixture *f, struct conv_id conv, size_t text_json_bytes)
+{
+    struct drive *d = f->drive;
+    struct chat_action fetch = drive_visitor_action(d, CHAT_FETCH, f->visitor, TAB);
+    const struct drive_reply *reply;
+    unsigned seen = 0;
+
+    fetch.conv = conv;
+    fetch.limit = LIMIT_FETCH_EVENTS_MAX;
+    do {
+        fetch.cookie = ++d->cookie;
+        reply = drive_do(d, &fetch);
+        assert_int_equal(reply->kind, CHAT_REPLY_HISTORY);
+        assert_true(reply->count > 0);
+        assert_true(reply->count * text_json_bytes <= LIMIT_SESSION_QUEUE_BYTES_MAX);
+        if (fetch.before_seq > 0)
+            assert_int_equal(d->events[reply->count - 1].seq, fetch.before_seq - 1);
+        fetch.before_seq = d->events[0].seq;
+        seen += reply->count;
+    } while (reply->more);
+    return seen;
+}
+
+static void a_page_of_long_messages_fits_into_a_sessions_queue(void **state)
+{
+    enum { MESSAGES = 20 };
+    static char text[LIMIT_TEXT_BYTES_MAX + 1];
+    struct fixture *f = *state;
+    struct drive *d = f->drive;
+    struct conv_id conv = drive_start(d, f->visitor, TAB, "talk to a person");
+    struct chat_action fetch = drive_visitor_action(d, CHAT_FETCH, f->visitor, TAB);
+    unsigned before;
+
+    before = pages_walk(f, conv, 1);
+    memset(text, 'x', LIMIT_TEXT_BYTES_MAX);
+    for (unsigned i = 0; i < MESSAGES; i++)
+        assert_int_equal(drive_send(d, f->visitor, TAB, conv, text)->kind, CHAT_REPLY_ACK);
+    assert_int_equal(pages_walk(f, conv, LIMIT_TEXT_BYTES_MAX), before + MESSAGES);
+    fetch.conv = conv; /* upwards it is the first ones that come */
+    fetch.from_seq = 2;
+    fetch.limit = LIMIT_FETCH_EVENTS_MAX;
+    assert_true(drive_do(d, &fetch)->more);
+    assert_int_equal(d->events[0].seq, 2);
+}
+
+static void what_json_escapes_counts_as_it_is_sent(void **state)
+{
+    enum { MESSAGES = 3 };
+    static char text[LIMIT_TEXT_BYTES_MAX + 1];
+    struct fixture *f = *state;
+    struct drive *d = f->drive;
+    struct conv_id conv = drive_start(d, f->visitor, TAB, "talk to a person");
+    unsigned before = pages_walk(f, conv, 1);
+
+    memset(text, 1, LIMIT_TEXT_BYTES_MAX);
+    for (unsigned i = 0; i < MESSAGES; i++)
+        assert_int_equal(drive_send(d, f->visitor, TAB, conv, text)->kind, CHAT_REPLY_ACK);
+    assert_true(pages_walk(f, conv, 1) == before + MESSAGES);
+    assert_int_equal(drive_reply_to(d, d->cookie)->more, false);
+    assert_true(drive_reply_to(d, d->cookie)->count < before + MESSAGES);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -699,6 +762,8 @@ int main(void)
         TEST(a_lost_last_event_is_told_at_the_next_tick),
         TEST(gap_is_visible_from_prevSeq),
         TEST(history_is_read_page_by_page),
+        TEST(a_page_of_long_messages_fits_into_a_sessions_queue),
+        TEST(what_json_escapes_counts_as_it_is_sent),
         TEST(eviction_and_reload_keep_everything),
         cmocka_unit_test(what_is_not_settled_stays_in_memory),
         cmocka_unit_test(who_is_full_lets_the_oldest_go),

@@ -32,7 +32,7 @@ enum {
     LIMIT_CLIENT_ID_WINDOW = 8,     /* largest client ids kept with a live conversation */
     LIMIT_CONV_WAITING_MAX = 16,    /* actions that wait for one conversation to be loaded */
     LIMIT_SHARD_WAITING_MAX = 4096, /* the same for all conversations of a shard */
-    LIMIT_FETCH_EVENTS_MAX = 200,   /* one page of history; the reply must fit a session's queue */
+    LIMIT_FETCH_EVENTS_MAX = 200,   /* one page of history; fewer when they are long */
     LIMIT_FETCH_EVENTS_DEFAULT = 50,
     LIMIT_NAME_BYTES_MAX = 120, /* names of people, sites, agents */
     LIMIT_URL_BYTES_MAX = 2048, /* what browsers carry; pages and referrers */
