@@ -565,9 +565,26 @@ void chat_session_gone(struct chat *chat, struct chat_session session, struct vi
     visitor_release(chat, visitor);
 }
 
+/* A subscribe that waits for its conversation would make a session listen that has gone. */
+static void subscribe_cancel(struct chat *chat, struct chat_session session, struct conv_id id)
+{
+    struct conv *conv = conv_find(chat, id);
+    struct pending *pending = conv != NULL ? conv->wait.head : NULL;
+
+    for (; pending != NULL; pending = pending->next) {
+        struct chat_action *action = &pending->action;
+
+        if (action->kind == CHAT_SUBSCRIBE && action->from.session == session.session &&
+            action->from.shard == session.shard)
+            action->off = true;
+    }
+}
+
 void chat_unsubscribe(struct chat *chat, struct chat_session session, struct conv_id conv)
 {
     struct topic *topic = map_u64_get(&chat->topics, conv.v);
+
+    subscribe_cancel(chat, session, conv);
 
     sub_remove(chat, topic, session);
     topic_release(&chat->topics, topic);

@@ -746,6 +746,43 @@ static void what_json_escapes_counts_as_it_is_sent(void **state)
     assert_true(drive_reply_to(d, d->cookie)->count < before + MESSAGES);
 }
 
+static void a_subscribe_that_waits_goes_with_its_session(void **state)
+{
+    struct fixture *f = *state;
+    struct drive *d = f->drive;
+    struct conv_id conv = drive_start(d, f->visitor, TAB, "hello");
+    struct chat_action subscribe = drive_agent_action(d, CHAT_SUBSCRIBE, 1, ROLE_AGENT, CONSOLE);
+    struct chat_stats stats;
+
+    drive_restart(d); /* so that it has to be loaded */
+    subscribe.conv = conv;
+    drive_submit(d, &subscribe);
+    chat_unsubscribe(d->chat, subscribe.from, conv);
+    drive_run(d);
+    chat_stats_get(d->chat, &stats);
+    assert_int_equal(stats.subscribers, 0);
+}
+
+static void a_subscribe_behind_its_opposite_counts(void **state)
+{
+    struct fixture *f = *state;
+    struct drive *d = f->drive;
+    struct conv_id conv = drive_start(d, f->visitor, TAB, "hello");
+    struct chat_action subscribe = drive_agent_action(d, CHAT_SUBSCRIBE, 1, ROLE_AGENT, CONSOLE);
+    struct chat_stats stats;
+
+    drive_restart(d);
+    subscribe.conv = conv;
+    subscribe.off = true;
+    drive_submit(d, &subscribe);
+    subscribe.off = false;
+    subscribe.cookie = ++d->cookie;
+    drive_submit(d, &subscribe);
+    drive_run(d);
+    chat_stats_get(d->chat, &stats);
+    assert_int_equal(stats.subscribers, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -764,6 +801,8 @@ int main(void)
         TEST(history_is_read_page_by_page),
         TEST(a_page_of_long_messages_fits_into_a_sessions_queue),
         TEST(what_json_escapes_counts_as_it_is_sent),
+        TEST(a_subscribe_that_waits_goes_with_its_session),
+        TEST(a_subscribe_behind_its_opposite_counts),
         TEST(eviction_and_reload_keep_everything),
         cmocka_unit_test(what_is_not_settled_stays_in_memory),
         cmocka_unit_test(who_is_full_lets_the_oldest_go),
