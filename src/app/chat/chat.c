@@ -314,7 +314,8 @@ static int64_t mono_ms(const struct chat *chat)
 }
 
 /* A bucket per visitor: `rate` messages a second, `burst` at once. */
-static enum err_code rate_take(struct chat *chat, struct visitor *visitor, struct err *err)
+static enum err_code rate_take(struct chat *chat, struct visitor *visitor, int32_t cost,
+                               struct err *err)
 {
     const struct chat_limits *limits = &chat->options.limits;
     int64_t now = mono_ms(chat);
@@ -328,14 +329,14 @@ static enum err_code rate_take(struct chat *chat, struct visitor *visitor, struc
     visitor->tokens_known = true;
     visitor->tokens_at = now;
     visitor->tokens = (int32_t)(tokens < full ? tokens : full);
-    if (visitor->tokens < 1000) {
+    if (visitor->tokens < cost) {
         err_set(err, ERR_RATE_LIMITED, "more than %u messages a second", limits->visitor_rate);
         err->retry_after_ms =
-            (unsigned)(1000 - visitor->tokens + (int32_t)limits->visitor_rate - 1) /
+            (unsigned)(cost - visitor->tokens + (int32_t)limits->visitor_rate - 1) /
             limits->visitor_rate;
         return ERR_RATE_LIMITED;
     }
-    visitor->tokens -= 1000;
+    visitor->tokens -= cost;
     return ERR_OK;
 }
 
@@ -362,6 +363,7 @@ enum err_code chat_new_conv_take(struct chat *chat, struct visitor *visitor, str
 static enum err_code admit(struct chat *chat, const struct chat_action *action, struct err *err)
 {
     uint64_t owner = action->conv.v != 0 ? action->conv.v : action->visitor.v;
+    int32_t cost = action_cost(action);
     struct visitor *visitor;
     enum err_code rc = action_check(action, err);
 
@@ -369,10 +371,10 @@ static enum err_code admit(struct chat *chat, const struct chat_action *action, 
         return rc;
     if (owner != 0 && id_shard(owner, chat->options.shards) != chat->options.shard)
         return err_set(err, ERR_NOT_FOUND, "not here");
-    if (!action_rated(action))
+    if (cost == 0)
         return ERR_OK;
     visitor = visitor_find(chat, action->visitor);
-    return visitor != NULL ? rate_take(chat, visitor, err) : ERR_OK;
+    return visitor != NULL ? rate_take(chat, visitor, cost, err) : ERR_OK;
 }
 
 void chat_submit(struct chat *chat, const struct chat_action *action)

@@ -12,6 +12,7 @@ enum action_flag {
     ACTION_TEXT = 1,   /* cannot be without text */
     ACTION_RATED = 2,  /* counts against the visitor's rate */
     ACTION_TARGET = 4, /* names an earlier event */
+    ACTION_SMALL = 8,  /* counts a tenth of a message against the visitor's rate */
 };
 
 typedef void action_now(struct chat *chat, struct conv *conv, const struct chat_action *action);
@@ -30,14 +31,14 @@ static const struct action_row rows[CHAT_ACTION_COUNT] = {
     [CHAT_HELLO] = { PERM_VISIT, PERM_NONE, 0, NULL, NULL },
     [CHAT_START] = { PERM_VISIT, PERM_NONE, ACTION_TEXT | ACTION_RATED, decide_say, NULL },
     [CHAT_SEND] = { PERM_VISIT, PERM_CONV_REPLY, ACTION_TEXT | ACTION_RATED, decide_say, NULL },
-    [CHAT_TYPING] = { PERM_VISIT, PERM_CONV_REPLY, 0, NULL, now_typing },
-    [CHAT_READ] = { PERM_VISIT, PERM_CONV_READ, 0, NULL, now_read },
-    [CHAT_FETCH] = { PERM_VISIT, PERM_CONV_READ, 0, NULL, read_history },
+    [CHAT_TYPING] = { PERM_VISIT, PERM_CONV_REPLY, ACTION_SMALL, NULL, now_typing },
+    [CHAT_READ] = { PERM_VISIT, PERM_CONV_READ, ACTION_SMALL, NULL, now_read },
+    [CHAT_FETCH] = { PERM_VISIT, PERM_CONV_READ, ACTION_SMALL, NULL, read_history },
     [CHAT_RATE] = { PERM_VISIT, PERM_NONE, ACTION_RATED, decide_rate, NULL },
     [CHAT_FORM] = { PERM_VISIT, PERM_NONE, ACTION_RATED, decide_form, NULL },
     [CHAT_END] = { PERM_VISIT, PERM_NONE, ACTION_RATED, decide_close, NULL },
     [CHAT_IDENTIFY] = { PERM_VISIT, PERM_NONE, ACTION_RATED, decide_identify, NULL },
-    [CHAT_PAGE] = { PERM_VISIT, PERM_NONE, 0, NULL, NULL },
+    [CHAT_PAGE] = { PERM_VISIT, PERM_NONE, ACTION_SMALL, NULL, NULL },
     [CHAT_ACCEPT] = { PERM_NONE, PERM_CONV_TAKE, 0, decide_assign, NULL },
     [CHAT_DECLINE] = { PERM_NONE, PERM_CONV_TRANSFER, 0, decide_decline, NULL },
     [CHAT_ASSIGN] = { PERM_NONE, PERM_CONV_TAKE, 0, decide_assign, NULL },
@@ -71,9 +72,13 @@ bool action_from_visitor(const struct chat_action *action)
     return action->actor.kind == ACTOR_VISITOR;
 }
 
-bool action_rated(const struct chat_action *action)
+int32_t action_cost(const struct chat_action *action)
 {
-    return action_from_visitor(action) && (rows[action->kind].flags & ACTION_RATED) != 0;
+    unsigned flags = rows[action->kind].flags;
+
+    if (!action_from_visitor(action))
+        return 0;
+    return (flags & ACTION_RATED) != 0 ? 1000 : (flags & ACTION_SMALL) != 0 ? 100 : 0;
 }
 
 /* ---- what is checked of every action --------------------------------------------------------- */

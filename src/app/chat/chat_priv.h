@@ -369,7 +369,10 @@ void page_run(struct chat *chat, const struct chat_action *action);
 /* chat_action.c */
 uint64_t action_hash(const struct chat_action *action);
 MUST_USE enum err_code action_check(const struct chat_action *action, struct err *err);
-bool action_rated(const struct chat_action *action);
+/* Against the visitor's rate, in thousandths of a message; 0: not counted. What is no message
+ * counts a little too: a read takes a worker's time, and typing is handed to every agent who
+ * watches. */
+int32_t action_cost(const struct chat_action *action);
 bool action_from_visitor(const struct chat_action *action);
 /* Is this client id among the conversation's newest? No is no proof. */
 bool action_known(struct chat *chat, const struct conv *conv, const uint8_t client_id[16]);

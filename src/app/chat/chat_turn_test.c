@@ -327,6 +327,31 @@ static void a_visitor_faster_than_its_rate_is_asked_to_wait(void **state)
     drive_destroy(&d);
 }
 
+static void what_is_no_message_counts_a_tenth_of_one(void **state)
+{
+    struct drive_options options = { .limits = { .visitor_rate = 5, .visitor_burst = 3 } };
+    struct drive *d = drive_create(&options);
+    struct visitor_id visitor = drive_visitor(d, TAB);
+    struct chat_action fetch = drive_visitor_action(d, CHAT_FETCH, visitor, TAB);
+    struct chat_action typing = drive_visitor_action(d, CHAT_TYPING, visitor, TAB);
+
+    (void)state;
+    fetch.conv = typing.conv = drive_start(d, visitor, TAB, "one");
+    for (unsigned i = 0; i < 20; i++) {
+        fetch.cookie = ++d->cookie;
+        assert_int_equal(drive_do(d, &fetch)->kind, CHAT_REPLY_HISTORY);
+    }
+    fetch.cookie = ++d->cookie;
+    assert_int_equal(drive_do(d, &fetch)->err.code, ERR_RATE_LIMITED);
+    assert_int_equal(drive_reply_to(d, fetch.cookie)->err.retry_after_ms, 20);
+    typing.cookie = ++d->cookie;
+    assert_int_equal(drive_do(d, &typing)->err.code, ERR_RATE_LIMITED);
+    clock_virtual_advance(&d->time, 20);
+    typing.cookie = ++d->cookie;
+    assert_null(drive_do(d, &typing));
+    drive_destroy(&d);
+}
+
 static void a_visitor_begins_so_many_conversations_an_hour(void **state)
 {
     struct drive_options options = { .limits = { .new_convs_per_hour = 2 } };
@@ -414,6 +439,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(text_is_taken_up_to_its_limit_and_not_beyond, setup,
                                         teardown),
         cmocka_unit_test(a_visitor_faster_than_its_rate_is_asked_to_wait),
+        cmocka_unit_test(what_is_no_message_counts_a_tenth_of_one),
         cmocka_unit_test(a_visitor_begins_so_many_conversations_an_hour),
         cmocka_unit_test_setup_teardown(others_find_no_such_conversation, setup, teardown),
         cmocka_unit_test(every_action_declares_who_may_do_it),
