@@ -6,11 +6,12 @@ BEGIN = "<!-- messages: written by tools/protogen, do not edit -->"
 END = "<!-- messages: end -->"
 
 # Stored by the server and never sent.
-INTERNAL = {"AgentRecord", "ApiTokenRecord", "LoginSession"}
+INTERNAL = {"AgentRecord", "ApiTokenRecord", "LoginSession", "Routing", "RoutingFact"}
 SECTIONS = [
     ("Frames", "kefu/v1/frame.proto"),
     ("Timeline", "kefu/v1/event.proto"),
     ("REST bodies", "kefu/v1/api.proto"),
+    ("Routing", "kefu/v1/routing.proto"),
     ("Shared with storage", "kefu/v1/store.proto"),
 ]
 JSON_TYPES = {"uint64": "string (64-bit)", "int64": "string (64-bit)", "fixed64": "string (64-bit)",
@@ -35,7 +36,8 @@ def reachable(schema):
                 visit(f.type_name)
 
     for message in schema.messages.values():
-        if message.file in ("kefu/v1/frame.proto", "kefu/v1/event.proto", "kefu/v1/api.proto") \
+        if message.file in ("kefu/v1/frame.proto", "kefu/v1/event.proto", "kefu/v1/api.proto",
+                            "kefu/v1/routing.proto") \
                 and not message.map_entry and message.name not in INTERNAL:
             visit(message.full_name)
     return found

@@ -249,6 +249,7 @@ enum bot_text_id {
     BOT_TEXT_REVIEW,         /* to agents; one %s: the rule */
     BOT_TEXT_PERSON_LABEL,   /* the button */
     BOT_TEXT_PERSON_REQUEST, /* what the button sends; the first rung understands it */
+    BOT_TEXT_CLOSED_HOURS,   /* nobody works now; leave a message */
     BOT_TEXT_COUNT,
 };
 /* "zh-CN" or "en", whatever the locale string is ("zh-Hant-TW", "en_GB", "fr", ""). */

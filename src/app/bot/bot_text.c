@@ -43,6 +43,9 @@ static const char *const texts[BOT_TEXT_COUNT][BOT_LANGUAGES] = {
                           "Please review: the message above matches the rule \"%s\"." },
     [BOT_TEXT_PERSON_LABEL] = { "转人工", "Talk to a person" },
     [BOT_TEXT_PERSON_REQUEST] = { "转人工", "talk to a person" },
+    [BOT_TEXT_CLOSED_HOURS] = { "现在不是人工服务时间。请直接留言，上班后我们会尽快回复您。",
+                                "Our team is away at the moment. Leave your message here, and we "
+                                "will reply when we are back." },
 };
 
 const char *bot_language_locale(enum bot_language language)

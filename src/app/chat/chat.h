@@ -27,6 +27,7 @@
 
 #include "kefu/v1/event.pb-c.h"
 #include "kefu/v1/frame.pb-c.h"
+#include "kefu/v1/routing.pb-c.h"
 #include "kefu/v1/store.pb-c.h"
 
 struct chat;
@@ -64,9 +65,9 @@ enum chat_action_kind {
     CHAT_IDENTIFY, /* visitor_info + attributes, already verified by the gateway */
     CHAT_PAGE,     /* page; no reply on success */
     CHAT_ACCEPT,   /* same as assign to me */
-    CHAT_DECLINE,  /* gives an assigned conversation back to the queue */
+    CHAT_DECLINE,  /* turns an offer down, or gives an assigned conversation back to the queue */
     CHAT_ASSIGN,   /* agent (0: me) */
-    CHAT_TRANSFER, /* agent (0: the queue), text = note */
+    CHAT_TRANSFER, /* agent, or else queue (empty: its own), text = note */
     CHAT_CLOSE,    /* reason */
     CHAT_REOPEN,
     CHAT_TO_BOT,
@@ -78,7 +79,8 @@ enum chat_action_kind {
     /* Chat's own, never from a client: */
     CHAT_DESK_ASSIGN,
     CHAT_DESK_REQUEUE,
-    CHAT_IDLE, /* the deadline of a conversation passed */
+    CHAT_DESK_OFFER, /* agent, until_ms */
+    CHAT_IDLE,       /* the deadline of a conversation passed */
     CHAT_ACTION_COUNT,
 };
 
@@ -112,6 +114,7 @@ struct chat_action {
     struct slice text;
     struct slice reason;
     struct slice locale;
+    struct slice queue;
     struct chat_page page;
     struct chat_visitor_info visitor_info;
     const struct chat_attribute *attributes;
@@ -124,6 +127,7 @@ struct chat_action {
     bool inbox;
     bool off;
     uint64_t reservation; /* chat's own */
+    int64_t until_ms;     /* the same */
     bool visitor_new;     /* this hello made the visitor: nothing of it can be stored yet */
 };
 
@@ -276,6 +280,30 @@ struct chat_desk_report {
     int64_t queued_at;
     uint64_t reservation; /* set: answers that reservation */
     bool refused;         /* the reservation was not taken up */
+    bool answered;        /* the agent who has it has written */
+    bool wrote_visitor;   /* somebody wrote; told at most every CHAT_ACTIVITY_MS */
+    bool wrote_agent;
+    struct agent_id declined; /* 0: nobody; who has just turned the offer down */
+    struct slice routing;     /* encoded Kefu__V1__Routing; empty: none. Borrowed for the call */
+};
+
+enum { CHAT_ACTIVITY_MS = 60 * 1000 }; /* the desk counts silence in tens of minutes */
+
+/* What a conversation that wants a person is routed by. */
+struct chat_route_ask {
+    struct slice queue;    /* that queue; empty: as the rules say */
+    struct slice language; /* "zh", "en" */
+    struct slice intent;   /* empty: not known */
+    struct slice flow;     /* the same */
+    struct slice reason;   /* of the handoff */
+    Kefu__V1__RoutingFact *const *facts;
+    size_t fact_count;
+};
+
+struct chat_route {
+    bool closed;      /* the queue is out of hours */
+    bool bot;         /* and then the bot goes on */
+    int64_t opens_at; /* 0: unknown */
 };
 
 /* ---- everything from outside ----------------------------------------------------------------- */
@@ -312,6 +340,11 @@ struct chat_ops {
      * NULL. */
     bool (*guard)(void *ctx, struct workspace_id workspace, struct slice text, struct arena *arena,
                   struct bot_guard *out);
+    /* Pure and quick: fills in the routing (strings in the arena); facts and who had it last are
+     * chat's own. ERR_NOT_FOUND: no such queue. May be NULL: then nothing is routed. */
+    enum err_code (*route)(void *ctx, struct workspace_id workspace,
+                           const struct chat_route_ask *ask, struct arena *arena,
+                           Kefu__V1__Routing *out, struct chat_route *route, struct err *err);
     /* The first turn of a batch was decided: call chat_flush at the end of this loop turn. */
     void (*want_flush)(void *ctx);
     void *ctx;
@@ -369,8 +402,18 @@ void chat_desk_assign(struct chat *chat, struct workspace_id workspace, struct c
 /* The agent is gone for good: back to the queue, in the old place. Answered by a report too. */
 void chat_desk_requeue(struct chat *chat, struct workspace_id workspace, struct conv_id conv,
                        struct agent_id agent);
-void chat_desk_position(struct chat *chat, struct conv_id conv, uint32_t position,
-                        uint32_t estimated_wait_ms, bool agents_online);
+/* The agent may accept until then, by CHAT_ACCEPT, or turn it down, by CHAT_DECLINE. */
+void chat_desk_offer(struct chat *chat, struct workspace_id workspace, struct conv_id conv,
+                     struct agent_id agent, int64_t until_ms);
+
+struct chat_place {
+    uint32_t position; /* from 1; 0: in no queue */
+    uint32_t estimated_wait_ms;
+    uint32_t alternatives; /* bits of routing.h */
+    int64_t opens_at;      /* 0: unknown */
+    bool closed, agents_online;
+};
+void chat_desk_place(struct chat *chat, struct conv_id conv, const struct chat_place *place);
 
 struct chat_stats {
     uint64_t turns; /* committed */

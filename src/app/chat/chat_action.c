@@ -53,6 +53,7 @@ static const struct action_row rows[CHAT_ACTION_COUNT] = {
     [CHAT_GET] = { PERM_NONE, PERM_CONV_READ, 0, NULL, read_row },
     [CHAT_DESK_ASSIGN] = { PERM_NONE, PERM_NONE, 0, decide_desk_assign, NULL },
     [CHAT_DESK_REQUEUE] = { PERM_NONE, PERM_NONE, 0, decide_desk_requeue, NULL },
+    [CHAT_DESK_OFFER] = { PERM_NONE, PERM_NONE, 0, decide_desk_offer, NULL },
     [CHAT_IDLE] = { PERM_NONE, PERM_NONE, 0, decide_idle, NULL },
 };
 
@@ -153,6 +154,8 @@ enum err_code action_check(const struct chat_action *action, struct err *err)
     if (rc == ERR_OK)
         rc = check_len("reason", action->reason, LIMIT_REASON_BYTES_MAX, err);
     if (rc == ERR_OK)
+        rc = check_len("queue", action->queue, LIMIT_NAME_BYTES_MAX, err);
+    if (rc == ERR_OK)
         rc = check_attributes(action, err);
     if (rc == ERR_OK && action->kind == CHAT_IDENTIFY)
         rc = check_info(&action->visitor_info, err);
@@ -193,6 +196,8 @@ uint64_t action_hash(const struct chat_action *action)
     struct hash_key key = { 0x6b656675, 1 };
 
     key.k1 = hash_bytes(key, numbers, sizeof(numbers));
+    if (action->queue.len > 0)
+        key.k1 = hash_bytes(key, action->queue.ptr, action->queue.len) + 3;
     if (action->text.len > 0)
         key.k1 = hash_bytes(key, action->text.ptr, action->text.len);
     if (action->reason.len > 0)
@@ -573,6 +578,7 @@ static enum err_code decide_form(struct chat *chat, struct turn *turn, struct ru
     if (turn->conv->head.life.state == CONV_CLOSED)
         return err_set(err, ERR_CONFLICT, "the conversation is closed");
     turn_attributes(turn, turn_by(chat, turn, KEFU__V1__EVENT__KIND__form, false, action), action);
+    routing_note_facts(turn, "form.", action);
     turn_stimulus(turn, action, action_hash(action));
     return ERR_OK;
 }
@@ -587,6 +593,7 @@ static enum err_code decide_identify(struct chat *chat, struct turn *turn, struc
         conv_string(&turn->conv->visitor_name, action->visitor_info.name, LIMIT_NAME_BYTES_MAX);
     turn_attributes(turn, turn_by(chat, turn, KEFU__V1__EVENT__KIND__identified, true, action),
                     action);
+    routing_note_facts(turn, "contact.", action);
     turn_stimulus(turn, action, action_hash(action));
     return ERR_OK;
 }

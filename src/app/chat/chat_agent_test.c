@@ -592,7 +592,9 @@ static void the_place_in_the_queue_reaches_the_visitor(void **state)
     struct fixture *f = *state;
     struct drive *d = f->drive;
 
-    chat_desk_position(d->chat, f->conv, 4, 60000, true);
+    chat_desk_place(
+        d->chat, f->conv,
+        &(struct chat_place){ .position = 4, .estimated_wait_ms = 60000, .agents_online = true });
     assert_int_equal(drive_push_last(d, CHAT_PUSH_QUEUE, TAB)->position, 4);
     drive_restart(d);
     drive_clear(d);

@@ -48,6 +48,8 @@ static enum err_code give(struct chat *chat, struct turn *turn, const struct cha
     turn_stimulus(turn, action, action_hash(action));
     conv_string(&conv->agent_name, name, LIMIT_NAME_BYTES_MAX);
     rc = turn_move(chat, turn, CONV_AGENT, agent, 0, err);
+    if (rc == ERR_OK)
+        routing_clear_offer(chat, turn, (struct agent_id){ 0 });
     return rc;
 }
 
@@ -102,10 +104,31 @@ static enum err_code leave(struct chat *chat, struct turn *turn, const struct ch
     return queue_again(chat, turn, err);
 }
 
+/* The offer, which is not taken: it waits on, and the desk asks somebody else. */
+static enum err_code turn_down(struct chat *chat, struct turn *turn,
+                               const struct chat_action *action, struct err *err)
+{
+    const struct agent_id me = { action->actor.id };
+    Kefu__V1__Event *event;
+
+    if (me.v == 0 || routing_get(turn)->offered_to != me.v)
+        return err_set(err, ERR_CONFLICT, "not offered to you any more");
+    event = turn_by(chat, turn, KEFU__V1__EVENT__KIND__declined, true, action);
+    event->agent_id = me.v;
+    event->reason = turn_text(turn, action->reason);
+    turn_stimulus(turn, action, action_hash(action));
+    routing_clear_offer(chat, turn, (struct agent_id){ 0 });
+    turn->declined = me;
+    turn->desk = true;
+    return ERR_OK;
+}
+
 enum err_code decide_decline(struct chat *chat, struct turn *turn, struct run *run, struct err *err)
 {
     const struct chat_action *action = run->action;
 
+    if (turn->conv->head.life.state == CONV_QUEUED)
+        return turn_down(chat, turn, action, err);
     if (!conv_is_of(turn->conv, &action->actor))
         return err_set(err, ERR_FORBIDDEN, "not your conversation");
     return leave(chat, turn, action,
@@ -127,6 +150,7 @@ enum err_code decide_transfer(struct chat *chat, struct turn *turn, struct run *
 {
     const struct chat_action *action = run->action;
     struct conv *conv = turn->conv;
+    struct chat_route route;
     enum err_code rc = open_required(conv, err);
 
     if (rc == ERR_OK)
@@ -142,10 +166,18 @@ enum err_code decide_transfer(struct chat *chat, struct turn *turn, struct run *
     }
     if (action->agent.v != 0)
         return give(chat, turn, action, KEFU__V1__EVENT__KIND__transferred, action->agent, err);
-    if (conv->head.life.state == CONV_QUEUED)
+    if (conv->head.life.state == CONV_QUEUED && action->queue.len == 0)
         return err_set(err, ERR_CONFLICT, "waits already");
+    if (action->queue.len > 0) {
+        rc = routing_choose(chat, turn, action->queue, "transfer", NULL, &route, err);
+        turn->desk = true;
+    }
+    if (rc != ERR_OK)
+        return rc;
     (void)turn_by(chat, turn, KEFU__V1__EVENT__KIND__transferred, false, action);
     turn_stimulus(turn, action, action_hash(action));
+    if (conv->head.life.state == CONV_QUEUED)
+        return ERR_OK; /* in its place, elsewhere */
     return queue_again(chat, turn, err);
 }
 
@@ -183,6 +215,7 @@ static enum err_code close_by(struct chat *chat, struct turn *turn,
     event->reason = turn_text(turn, reason);
     turn_stimulus(turn, action, action_hash(action));
     turn->conv->head.clarify_rounds = 0;
+    routing_clear_offer(chat, turn, turn->conv->head.life.agent);
     return turn_move(chat, turn, CONV_CLOSED, (struct agent_id){ 0 }, 0, err);
 }
 

@@ -211,6 +211,7 @@ void conv_drop(struct chat *chat, struct conv *conv)
     free(conv->page_url);
     free(conv->page_title);
     free(conv->page_referrer);
+    free(conv->routing);
     free(conv->overlay);
     pool_give(&chat->conv_pool, conv);
 }
@@ -295,6 +296,8 @@ static void take_header(struct conv *conv, const Kefu__V1__Header *header)
     head->rating = header->rating;
     head->clarify_rounds = header->clarify_rounds;
     head->unanswered = header->unanswered;
+    head->answered = header->answered;
+    routing_load(conv, header->routing);
     head->last_author = header->last_author;
     fixed_string(head->last_text, sizeof(head->last_text), header->last_text);
     fixed_string(conv->locale, sizeof(conv->locale), header->locale);
@@ -460,6 +463,7 @@ void conv_header(const struct conv *conv, Kefu__V1__Header *out, Kefu__V1__PageV
     out->rating = head->rating;
     out->clarify_rounds = head->clarify_rounds;
     out->unanswered = head->unanswered;
+    out->answered = head->answered;
     if (conv_page(conv, page))
         out->page = page;
 }
@@ -498,6 +502,7 @@ void conv_row(const struct conv *conv, struct arena *arena, Kefu__V1__Conversati
     out->locale = text_or_empty(conv->locale);
     if (page != NULL && conv_page(conv, page))
         out->page = page;
+    routing_row(conv, arena, out);
 }
 
 /* ---- client ids ------------------------------------------------------------------------------ */

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { ACTION_SLICES = 13 };
+enum { ACTION_SLICES = 14 };
 
 static void action_slices(struct chat_action *action, struct slice *out[ACTION_SLICES])
 {
@@ -14,6 +14,7 @@ static void action_slices(struct chat_action *action, struct slice *out[ACTION_S
         &action->text,
         &action->reason,
         &action->locale,
+        &action->queue,
         &action->page.url,
         &action->page.title,
         &action->page.referrer,

@@ -9,6 +9,7 @@
 
 #include "log.h"
 #include "mem.h"
+#include "schema.h"
 
 enum { DUES_PER_TICK = 4096, OPEN_PER_TICK = 4096 }; /* bound a tick */
 
@@ -34,6 +35,8 @@ static struct chat_desk_report report_of(const struct conv *conv)
         .state = head->life.state,
         .agent = head->life.agent,
         .queued_at = head->life.queued_at,
+        .answered = head->answered,
+        .routing = slice_make(conv->routing, conv->routing_len),
     };
 }
 
@@ -48,6 +51,7 @@ static struct chat_desk_report report_of_header(const Kefu__V1__Header *header)
         .state = (uint32_t)header->state,
         .agent = { header->agent_id },
         .queued_at = header->state == KEFU__V1__CONVERSATION_STATE__queued ? header->queued_at : 0,
+        .answered = header->answered,
     };
 }
 
@@ -57,6 +61,10 @@ void desk_tell_turn(struct chat *chat, const struct turn *turn)
     struct chat_desk_report report = report_of_header(&turn->header);
 
     report.reservation = turn->reservation;
+    report.declined = turn->declined;
+    report.wrote_visitor = turn->wrote_visitor;
+    report.wrote_agent = turn->wrote_agent;
+    report.routing = turn->routing;
     report_send(chat, turn->conv, &report);
 }
 
@@ -138,18 +146,45 @@ void chat_desk_requeue(struct chat *chat, struct workspace_id workspace, struct 
     chat_submit(chat, &action);
 }
 
-void chat_desk_position(struct chat *chat, struct conv_id id, uint32_t position,
-                        uint32_t estimated_wait_ms, bool agents_online)
+void chat_desk_offer(struct chat *chat, struct workspace_id workspace, struct conv_id conv,
+                     struct agent_id agent, int64_t until_ms)
 {
+    struct chat_action action = {
+        .kind = CHAT_DESK_OFFER,
+        .workspace = workspace,
+        .conv = conv,
+        .actor = { .kind = ACTOR_SYSTEM },
+        .agent = agent,
+        .until_ms = until_ms,
+    };
+
+    chat_submit(chat, &action);
+}
+
+void chat_desk_place(struct chat *chat, struct conv_id id, const struct chat_place *place)
+{
+    static char *const names[] = { "bot", "ticket", "callback", "promise" }; /* bits, from 1 */
     struct conv *conv = conv_find(chat, id);
     Kefu__V1__QueuePush queue = KEFU__V1__QUEUE_PUSH__INIT;
+    Google__Protobuf__Timestamp opens_at;
+    char *alternatives[LENGTH_OF(names)];
 
     if (conv == NULL || !conv->loaded || conv->head.life.state != CONV_QUEUED)
         return;
     queue.conversation_id = id.v;
-    queue.position = position;
-    queue.estimated_wait_ms = estimated_wait_ms;
-    queue.agents_online = agents_online;
+    queue.position = place->position;
+    queue.estimated_wait_ms = place->estimated_wait_ms;
+    queue.agents_online = place->agents_online;
+    queue.closed = place->closed;
+    queue.alternatives = alternatives;
+    for (unsigned i = 0; i < LENGTH_OF(names); i++) {
+        if ((place->alternatives >> i & 1) != 0)
+            alternatives[queue.n_alternatives++] = names[i];
+    }
+    if (place->opens_at != 0) {
+        schema_timestamp_set(&opens_at, place->opens_at);
+        queue.opens_at = &opens_at;
+    }
     push_queue(chat, conv, &queue);
 }
 
@@ -188,6 +223,16 @@ void desk_open_done(struct chat *chat, struct chat_query **query)
     desk_open_tell(chat);
 }
 
+static struct slice routing_bytes(struct chat *chat, const Kefu__V1__Routing *routing)
+{
+    size_t len = protobuf_c_message_get_packed_size(&routing->base);
+    uint8_t *bytes = arena_alloc(&chat->scratch, len + 1);
+
+    if (bytes == NULL)
+        return SLICE_EMPTY;
+    return slice_make((const char *)bytes, protobuf_c_message_pack(&routing->base, bytes));
+}
+
 static bool open_tell(struct chat *chat, const Kefu__V1__Header *header)
 {
     struct chat_desk_report report = report_of_header(header);
@@ -201,6 +246,9 @@ static bool open_tell(struct chat *chat, const Kefu__V1__Header *header)
     }
     if (report.state != CONV_QUEUED && report.state != CONV_AGENT)
         return true;
+    arena_reset(&chat->scratch);
+    if (header->routing != NULL)
+        report.routing = routing_bytes(chat, header->routing);
     return chat->options.ops.desk_report(chat->options.ops.ctx, &report);
 }
 

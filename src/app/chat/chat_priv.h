@@ -100,6 +100,7 @@ struct conv_head {
     uint32_t head_seq, head_public_seq;
     int64_t updated_at, due_at, queued_since;
     uint32_t rating, clarify_rounds, unanswered;
+    bool answered; /* by the agent who has it */
     uint32_t last_author;
     char last_text[LIMIT_LAST_TEXT_BYTES_MAX + 1];
 };
@@ -135,6 +136,9 @@ struct conv {
     uint32_t in_flight;
     struct store_overlay *overlay;
     uint32_t overlay_count, overlay_cap;
+    char *routing; /* encoded; NULL: never asked for a person */
+    uint32_t routing_len;
+    int64_t active_told_ms; /* activity, to the desk */
     struct waitlist wait;
 };
 
@@ -169,7 +173,8 @@ struct waiter {
 /* A turn from decision to completion; everything it points to lies in its arena. */
 struct turn {
     struct turn *next;
-    Kefu__V1__Event spare; /* written to when no more events fit; see full */
+    Kefu__V1__Event spare;           /* written to when no more events fit; see full */
+    Kefu__V1__Routing spare_routing; /* the same */
     Kefu__V1__Header header;
     Kefu__V1__PageView page;
     struct arena arena;
@@ -185,6 +190,12 @@ struct turn {
     struct waiter own;       /* the action's reply */
     struct waiter *waiters;  /* repeats that came meanwhile; in the arena */
     uint64_t reservation;
+    char *routing_before; /* to undo; owned while routing_changed */
+    uint32_t routing_before_len;
+    struct slice routing; /* as committed; in the arena */
+    struct agent_id declined;
+    bool routing_changed;
+    bool wrote_visitor, wrote_agent;
     bool created;
     bool desk; /* state or agent changed */
     bool full; /* the arena or the event list is full */
@@ -327,6 +338,25 @@ void visitor_release(struct chat *chat,
                      struct visitor *visitor); /* frees it when nothing needs it */
 void visitor_profile_set(struct visitor *visitor, const Kefu__V1__Visitor *msg);
 
+/* chat_route.c */
+/* The conversation's routing, in the turn's arena; never NULL. */
+Kefu__V1__Routing *routing_get(struct turn *turn);
+/* Keeps it, with the turn. */
+void routing_set(struct turn *turn, const Kefu__V1__Routing *routing);
+/* Which queue, by rules or (not empty) by name, and whether that is open. */
+MUST_USE enum err_code routing_choose(struct chat *chat, struct turn *turn, struct slice queue,
+                                      const char *reason, const struct bot_reply *reply,
+                                      struct chat_route *out, struct err *err);
+/* Nobody is offered it any more; agent (may be 0) had it until now. */
+void routing_clear_offer(struct chat *chat, struct turn *turn, struct agent_id had);
+/* Attributes of a form or of an identified visitor become facts for the rules. */
+void routing_note_facts(struct turn *turn, const char *prefix, const struct chat_action *action);
+void routing_undo(struct turn *turn);
+void routing_committed(struct turn *turn); /* before the header is encoded */
+void routing_release(struct turn *turn);
+void routing_load(struct conv *conv, const Kefu__V1__Routing *routing);
+void routing_row(const struct conv *conv, struct arena *arena, Kefu__V1__Conversation *out);
+
 /* chat_turn.c */
 struct turn *turn_begin(struct chat *chat, struct conv *conv, const struct chat_action *action);
 Kefu__V1__Event *turn_event(struct chat *chat, struct turn *turn, Kefu__V1__Event__Kind kind,
@@ -392,7 +422,8 @@ typedef enum err_code action_decide(struct chat *chat, struct turn *turn, struct
 
 /* chat_say.c, chat_care.c */
 action_decide decide_say, decide_assign, decide_decline, decide_transfer, decide_close,
-    decide_reopen, decide_to_bot, decide_idle, decide_desk_assign, decide_desk_requeue;
+    decide_reopen, decide_to_bot, decide_idle, decide_desk_assign, decide_desk_requeue,
+    decide_desk_offer;
 bool conv_is_of(const struct conv *conv, const struct chat_actor *actor);
 /* What may be delivered of an action's text: all of it without a guard. Fault: nothing may. */
 MUST_USE enum err_code chat_guard(struct chat *chat, struct turn *turn,

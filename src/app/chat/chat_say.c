@@ -166,11 +166,23 @@ static void bot_text_add(struct chat *chat, struct turn *turn, struct slice text
 
 /* To a person: the thread goes along, because there is only one. */
 static enum err_code hand_over(struct chat *chat, struct turn *turn, const char *reason,
-                               struct err *err)
+                               const struct bot_reply *reply, struct err *err)
 {
-    Kefu__V1__Event *event =
-        turn_event(chat, turn, KEFU__V1__EVENT__KIND__handoff, false, ACTOR_SYSTEM, 0, SLICE_EMPTY);
+    struct chat_route route;
+    Kefu__V1__Event *event;
+    enum err_code rc = routing_choose(chat, turn, SLICE_EMPTY, reason, reply, &route, err);
 
+    if (rc != ERR_OK)
+        return rc;
+    if (route.closed)
+        bot_text_add(
+            chat, turn,
+            slice_of(bot_text(bot_locale(slice_of(turn->conv->locale)), BOT_TEXT_CLOSED_HOURS)),
+            "human");
+    if (route.closed && route.bot)
+        return ERR_OK; /* the bot goes on: nobody would come */
+    event =
+        turn_event(chat, turn, KEFU__V1__EVENT__KIND__handoff, false, ACTOR_SYSTEM, 0, SLICE_EMPTY);
     event->reason = constant(reason);
     turn->conv->head.clarify_rounds = 0;
     return turn_move(chat, turn, CONV_QUEUED, (struct agent_id){ 0 }, 0, err);
@@ -193,7 +205,7 @@ static enum err_code bot_say(struct chat *chat, struct turn *turn, uint32_t ques
         const char *words = bot_text(bot_locale(question.locale), BOT_TEXT_HANDOFF);
 
         bot_text_add(chat, turn, slice_of(words), "human");
-        return hand_over(chat, turn, "bot_off", err);
+        return hand_over(chat, turn, "bot_off", NULL, err);
     }
     for (size_t i = 0; i < reply.text_count; i++)
         bot_text_add(chat, turn, reply.texts[i], reply.rung);
@@ -201,7 +213,7 @@ static enum err_code bot_say(struct chat *chat, struct turn *turn, uint32_t ques
         quick_replies_add(turn, turn->msg.events[turn->msg.n_events - 1]->event, &reply);
     trace_add(turn, question_seq, &reply);
     conv->head.clarify_rounds = reply.clarify_rounds;
-    return reply.handoff ? hand_over(chat, turn, reply.handoff_reason, err) : ERR_OK;
+    return reply.handoff ? hand_over(chat, turn, reply.handoff_reason, &reply, err) : ERR_OK;
 }
 
 /* ---- the guard ------------------------------------------------------------------------------- */
@@ -280,6 +292,24 @@ static uint32_t guarded_add(struct chat *chat, struct turn *turn, const struct c
     return seq;
 }
 
+/* The desk lets quiet conversations weigh less, and asks back only those that got no answer. It
+ * hears of each first answer, otherwise of the activity of a minute. */
+static void note_activity(struct chat *chat, struct turn *turn, bool visitor)
+{
+    struct conv *conv = turn->conv;
+    bool first = !visitor && !conv->head.answered;
+
+    if (conv->head.life.state != CONV_AGENT)
+        return;
+    conv->head.answered = conv->head.answered || !visitor;
+    if (!first && chat_now(chat) - conv->active_told_ms < CHAT_ACTIVITY_MS)
+        return;
+    conv->active_told_ms = chat_now(chat);
+    turn->wrote_visitor = visitor;
+    turn->wrote_agent = !visitor;
+    turn->desk = true;
+}
+
 /* A closed conversation that the visitor writes to again goes on with the bot. */
 static enum err_code visitor_says(struct chat *chat, struct turn *turn,
                                   const struct chat_action *action, struct err *err)
@@ -296,6 +326,7 @@ static enum err_code visitor_says(struct chat *chat, struct turn *turn,
     if (was == CONV_QUEUED || was == CONV_AGENT) {
         (void)guarded_add(chat, turn, action, &guard);
         conv->head.unanswered++;
+        note_activity(chat, turn, true);
         return ERR_OK;
     }
     if (!chat->options.ops.site(chat->options.ops.ctx, conv->workspace, conv->site, &site))
@@ -313,7 +344,7 @@ static enum err_code visitor_says(struct chat *chat, struct turn *turn,
         return bot_say(chat, turn, seq, action->text, &site, err);
     bot_text_add(chat, turn,
                  slice_of(bot_text(bot_locale(slice_of(conv->locale)), BOT_TEXT_HANDOFF)), "rule");
-    return hand_over(chat, turn, "rule", err);
+    return hand_over(chat, turn, "rule", NULL, err);
 }
 
 /* An agent speaks in its own conversations; who may speak in any (a supervisor) leaves the
@@ -341,5 +372,6 @@ enum err_code decide_say(struct chat *chat, struct turn *turn, struct run *run, 
         return rc;
     (void)guarded_add(chat, turn, action, &guard);
     conv->head.unanswered = 0;
+    note_activity(chat, turn, false);
     return ERR_OK;
 }

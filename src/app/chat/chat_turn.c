@@ -31,6 +31,9 @@ static struct turn *turn_take_free(struct chat *chat)
         turn->arena = arena;
         turn->waiters = NULL;
         turn->reservation = 0;
+        turn->declined.v = 0;
+        turn->routing = SLICE_EMPTY;
+        turn->wrote_visitor = turn->wrote_agent = false;
         turn->created = turn->desk = turn->full = false;
         turn->own = (struct waiter){ 0 };
         return turn;
@@ -42,6 +45,7 @@ static struct turn *turn_take_free(struct chat *chat)
 
 static void turn_release(struct chat *chat, struct turn *turn)
 {
+    routing_release(turn);
     if (chat->free_turn_count < TURNS_KEPT_MAX) {
         arena_reset(&turn->arena);
         turn->next = chat->free_turns;
@@ -58,6 +62,7 @@ static void list_free(struct turn *turn)
     while (turn != NULL) {
         struct turn *next = turn->next;
 
+        routing_release(turn);
         arena_fini(&turn->arena);
         free(turn);
         turn = next;
@@ -174,6 +179,7 @@ enum err_code turn_move(struct chat *chat, struct turn *turn, enum conv_state to
 
     if (rc != ERR_OK)
         return rc;
+    head->answered = false;
     if (to == CONV_QUEUED)
         head->queued_since = head->life.queued_at;
     else if (to != CONV_AGENT)
@@ -202,12 +208,13 @@ void turn_stimulus(struct turn *turn, const struct chat_action *action, uint64_t
 }
 
 /* The conversation as it was before. */
-static void turn_undo(struct chat *chat, const struct turn *turn)
+static void turn_undo(struct chat *chat, struct turn *turn)
 {
     struct conv *conv = turn->conv;
     bool agent_changed = conv->head.life.agent.v != turn->before.life.agent.v;
     struct slice name;
 
+    routing_undo(turn);
     conv->head = turn->before;
     if (agent_changed && conv->head.life.agent.v != 0 &&
         chat->options.ops.agent_name(chat->options.ops.ctx, conv->workspace, conv->head.life.agent,
@@ -325,6 +332,7 @@ enum err_code turn_commit(struct chat *chat, struct turn **turn_ptr, struct err 
     turn->desk = turn->desk || conv->head.life.state != turn->before.life.state ||
                  conv->head.life.agent.v != turn->before.life.agent.v;
     conv_header(conv, &turn->header, &turn->page);
+    routing_committed(turn);
     turn->msg.header = &turn->header;
     turn->msg.conversation_created = turn->created;
     if (!turn->full)

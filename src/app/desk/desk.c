@@ -7,18 +7,19 @@
 #include "limit.h"
 #include "mem.h"
 
+enum { ARENA_BYTES_MAX = 64 * 1024 }; /* one decoded Routing is below 8 kB */
+
 struct desk *desk_create(const struct desk_options *options)
 {
     struct desk *desk = mem_zalloc(sizeof(*desk));
 
     ENSURE(options->clock != NULL);
     desk->options = *options;
-    if (desk->options.policy == NULL)
-        desk->options.policy = &desk_policy_least_loaded;
     if (desk->options.grace_ms == 0)
         desk->options.grace_ms = (int64_t)LIMIT_AGENT_GRACE_SECONDS * 1000;
     map_u64_init(&desk->cases, DESK_CONVS_MAX, 1);
     map_u64_init(&desk->agents, DESK_AGENTS_MAX, 2);
+    arena_init(&desk->arena, ARENA_BYTES_MAX);
     return desk;
 }
 
@@ -30,20 +31,30 @@ void desk_destroy(struct desk **desk_ptr)
 
     if (desk == NULL)
         return;
-    while ((c = map_u64_next(&desk->cases, &cursor, NULL)) != NULL)
+    router_fini(desk);
+    while ((c = map_u64_next(&desk->cases, &cursor, NULL)) != NULL) {
+        free(c->routing);
         free(c);
+    }
     for (uint32_t i = 0; i < desk->agent_count; i++) {
         free(desk->agent_list[i]->name);
         free(desk->agent_list[i]);
     }
     map_u64_fini(&desk->cases);
     map_u64_fini(&desk->agents);
+    arena_fini(&desk->arena);
     free(desk->agent_list);
-    free(desk->waiting);
-    free(desk->views);
-    free(desk->view_agents);
     free(desk);
     *desk_ptr = NULL;
+}
+
+int64_t desk_now(struct desk *desk)
+{
+    int64_t now = clock_wall_ms(desk->options.clock);
+
+    if (now > desk->now_ms)
+        desk->now_ms = now;
+    return desk->now_ms;
 }
 
 /* ---- agents ---------------------------------------------------------------------------------- */
@@ -53,14 +64,9 @@ struct desk_agent *agent_find(const struct desk *desk, struct agent_id id)
     return map_u64_get(&desk->agents, id.v);
 }
 
-static enum desk_status agent_status(const struct desk_agent *agent)
+enum desk_status agent_status(const struct desk_agent *agent)
 {
     return agent->sessions > 0 ? agent->status : DESK_OFFLINE;
-}
-
-bool agent_has_room(const struct desk_agent *agent)
-{
-    return agent_status(agent) == DESK_ONLINE && agent->load < agent->capacity;
 }
 
 bool desk_agents_online(const struct desk *desk)
@@ -74,44 +80,51 @@ bool desk_agents_online(const struct desk *desk)
     return false;
 }
 
-struct desk_agent_view agent_view(const struct desk_agent *agent)
+static struct desk_agent_view agent_view(const struct desk *desk, const struct desk_agent *agent)
 {
-    return (struct desk_agent_view){
+    struct desk_agent_view out = {
         .id = agent->id,
         .name = slice_of(agent->name),
+        .reason = slice_of(agent->reason),
         .status = agent_status(agent),
-        .load = agent->load,
         .capacity = agent->capacity,
-        .last_assigned_ms = agent->last_assigned_ms,
+        .places = agent->capacity,
     };
+    struct route_agent_view view;
+
+    if (desk->router == NULL || agent->index == ROUTE_NONE ||
+        !route_agent_view(desk->router, agent->index, &view))
+        return out;
+    out.load = view.convs;
+    out.places = view.capacity / ROUTE_UNIT;
+    return out;
 }
 
-static void presence_tell(struct desk *desk, struct desk_agent *agent)
+void agent_tell(struct desk *desk, struct desk_agent *agent)
 {
-    struct desk_agent_view view = agent_view(agent);
+    struct desk_agent_view view = agent_view(desk, agent);
 
-    agent->changed = false;
+    agent->told = (struct desk_told){ view.status, view.load, view.capacity, view.places };
     desk->options.ops.presence(desk->options.ops.ctx, desk->options.workspace, &view, 1);
 }
 
-/* Cases that were held by an agent of this id before it was known. */
-static void orphans_adopt(struct desk *desk, struct desk_agent *agent)
+static bool agent_changed(const struct desk *desk, const struct desk_agent *agent)
 {
-    struct desk_case *c = desk->orphans.first;
+    struct desk_agent_view view = agent_view(desk, agent);
+    const struct desk_told *told = &agent->told;
 
-    while (c != NULL) {
-        struct desk_case *next = c->next;
+    return told->status != view.status || told->load != view.load ||
+           told->capacity != view.capacity || told->places != view.places;
+}
 
-        if (c->agent_id.v == agent->id.v) {
-            list_remove(&desk->orphans, c);
-            list_add(&agent->held, c);
-            c->agent = agent;
-            c->asked_ms = 0;
-            c->unsent = false;
-            agent->load++;
-        }
-        c = next;
-    }
+static void agent_presence(struct desk *desk, const struct desk_agent *agent,
+                           enum route_presence presence)
+{
+    router_fresh(desk);
+    if (desk->router != NULL && agent->index != ROUTE_NONE)
+        (void)router_tell(desk, (struct route_event){ .type = ROUTE_EVENT_PRESENCE,
+                                                      .agent = agent->index,
+                                                      .presence = presence });
 }
 
 static struct desk_agent *agent_add(struct desk *desk, struct agent_id id)
@@ -120,7 +133,7 @@ static struct desk_agent *agent_add(struct desk *desk, struct agent_id id)
 
     agent->id = id;
     agent->status = DESK_ONLINE;
-    agent->offline_since_ms = desk_now(desk);
+    agent->index = ROUTE_NONE;
     if (!map_u64_put(&desk->agents, id.v, agent)) {
         free(agent);
         return NULL;
@@ -131,7 +144,7 @@ static struct desk_agent *agent_add(struct desk *desk, struct agent_id id)
             mem_realloc(desk->agent_list, desk->agent_cap * sizeof(desk->agent_list[0]));
     }
     desk->agent_list[desk->agent_count++] = agent;
-    orphans_adopt(desk, agent);
+    desk->stale = desk->stale || desk->given == NULL; /* the default is made of the agents */
     return agent;
 }
 
@@ -154,52 +167,52 @@ enum err_code desk_agent_set(struct desk *desk, struct agent_id id, struct slice
     free(agent->name);
     agent->name = mem_strndup(name.ptr != NULL ? name.ptr : "", name.len);
     agent->capacity = capacity;
-    presence_tell(desk, agent);
-    queue_drain(desk);
+    router_fresh(desk);
+    if (desk->router != NULL && agent->index != ROUTE_NONE)
+        (void)router_tell(desk, (struct route_event){ .type = ROUTE_EVENT_CAPACITY,
+                                                      .agent = agent->index,
+                                                      .capacity = capacity });
+    agent_tell(desk, agent);
     return ERR_OK;
 }
 
-/* What was reserved waits again; what it held goes back to the queue as soon as that is stored. */
-static void agent_release(struct desk *desk, struct desk_agent *agent)
+/* What it held is asked back from the shards; until they answer, it is nobody's here. */
+static void held_orphan(struct desk *desk, const struct desk_agent *agent)
 {
-    struct desk_case *c = desk->reserved.first;
+    struct desk_case *next;
 
-    while (c != NULL) {
-        struct desk_case *next = c->next;
-
-        if (c->agent == agent)
-            case_wait(desk, c);
-        c = next;
-    }
-    while ((c = agent->held.first) != NULL) {
-        list_remove(&agent->held, c);
-        list_add(&desk->orphans, c);
-        c->agent = NULL;
-        c->asked_ms = 0;
+    for (struct desk_case *c = desk->lists[DESK_HELD].first; c != NULL; c = next) {
+        next = c->next;
+        if (c->holder.v == agent->id.v)
+            case_put(desk, c, DESK_ORPHAN);
     }
 }
 
 void desk_agent_remove(struct desk *desk, struct agent_id id)
 {
-    struct desk_agent *agent = map_u64_take(&desk->agents, id.v);
+    struct desk_agent *agent = agent_find(desk, id);
     uint32_t at = 0;
 
     if (agent == NULL)
         return;
     agent->sessions = 0;
+    if (desk->router != NULL && !desk->stale)
+        agent_presence(desk, agent, ROUTE_REMOVED); /* everything of it waits again */
+    held_orphan(desk, agent);
+    ENSURE(map_u64_take(&desk->agents, id.v) == agent);
     while (desk->agent_list[at] != agent)
         at++;
     memmove(desk->agent_list + at, desk->agent_list + at + 1,
             (desk->agent_count - at - 1) * sizeof(desk->agent_list[0]));
     desk->agent_count--;
-    agent_release(desk, agent);
-    agent->load = 0;
-    presence_tell(desk, agent);
+    if (agent->index != ROUTE_NONE && agent->index < desk->by_index_count)
+        desk->by_index[agent->index] = NULL;
+    agent->index = ROUTE_NONE;
+    agent_tell(desk, agent);
     free(agent->name);
     free(agent);
-    if (desk->ready)
-        case_requeue_list(desk, &desk->orphans);
-    queue_drain(desk);
+    desk->stale = desk->stale || desk->given == NULL;
+    router_fresh(desk);
 }
 
 void desk_agent_session(struct desk *desk, struct agent_id id, bool open)
@@ -211,17 +224,14 @@ void desk_agent_session(struct desk *desk, struct agent_id id, bool open)
     if (!open && agent->sessions == 0)
         return; /* known only since it connected */
     agent->sessions = open ? agent->sessions + 1 : agent->sessions - 1;
-    if (open)
-        agent->requeuing = false;
     if (agent->sessions > (open ? 1U : 0U))
         return;
-    agent->offline_since_ms = desk_now(desk);
-    presence_tell(desk, agent);
-    queue_drain(desk);
+    agent_presence(desk, agent, (enum route_presence)agent_status(agent));
+    agent_tell(desk, agent);
 }
 
 enum err_code desk_agent_status(struct desk *desk, struct agent_id id, enum desk_status status,
-                                struct err *err)
+                                struct slice reason, struct err *err)
 {
     struct desk_agent *agent = agent_find(desk, id);
 
@@ -229,11 +239,18 @@ enum err_code desk_agent_status(struct desk *desk, struct agent_id id, enum desk
         return err_set(err, ERR_NOT_FOUND, "no such agent");
     if (status < DESK_OFFLINE || status > DESK_AWAY)
         return err_set_field(err, ERR_INVALID, "status", "no such status");
-    if (agent->status == status)
+    if (reason.len > DESK_REASON_BYTES_MAX)
+        return err_set_field(err, ERR_TOO_BIG, "reason", "at most %d bytes", DESK_REASON_BYTES_MAX);
+    if (agent->status == status && slice_equal(slice_of(agent->reason), reason))
         return ERR_OK;
-    agent->status = status;
-    presence_tell(desk, agent);
-    queue_drain(desk);
+    if (reason.len > 0)
+        memcpy(agent->reason, reason.ptr, reason.len);
+    agent->reason[reason.len] = '\0';
+    if (agent->status != status) {
+        agent->status = status;
+        agent_presence(desk, agent, (enum route_presence)agent_status(agent));
+    }
+    agent_tell(desk, agent);
     return ERR_OK;
 }
 
@@ -244,35 +261,22 @@ void desk_ready(struct desk *desk)
     if (desk->ready)
         return;
     desk->ready = true;
-    for (uint32_t i = 0; i < desk->agent_count; i++)
-        desk->agent_list[i]->offline_since_ms = desk_now(desk); /* they may be reconnecting */
-    case_requeue_list(desk, &desk->orphans);
-    queue_drain(desk);
-    queue_tell_changed(desk);
-}
-
-static void agents_tick(struct desk *desk)
-{
-    for (uint32_t i = 0; i < desk->agent_count; i++) {
-        struct desk_agent *agent = desk->agent_list[i];
-
-        if (agent->changed)
-            presence_tell(desk, agent);
-        if (agent->sessions > 0 || !desk->ready ||
-            desk_now(desk) - agent->offline_since_ms < desk->options.grace_ms)
-            continue;
-        agent->requeuing = true;
-        case_requeue_list(desk, &agent->held);
-    }
+    router_fresh(desk);
+    view_tick(desk);
 }
 
 void desk_tick(struct desk *desk)
 {
+    if (!desk->ready)
+        return;
+    router_fresh(desk);
+    (void)router_tell(desk, (struct route_event){ .type = ROUTE_EVENT_TICK });
     cases_tick(desk);
-    agents_tick(desk);
-    queue_drain_on(desk);
-    if (desk->ready)
-        queue_tell_changed(desk);
+    for (uint32_t i = 0; i < desk->agent_count; i++) {
+        if (agent_changed(desk, desk->agent_list[i]))
+            agent_tell(desk, desk->agent_list[i]);
+    }
+    view_tick(desk);
 }
 
 /* ---- asked ----------------------------------------------------------------------------------- */
@@ -280,7 +284,7 @@ void desk_tick(struct desk *desk)
 unsigned desk_agents(const struct desk *desk, struct desk_agent_view *out, unsigned max)
 {
     for (uint32_t i = 0; i < desk->agent_count && i < max; i++)
-        out[i] = agent_view(desk->agent_list[i]);
+        out[i] = agent_view(desk, desk->agent_list[i]);
     return desk->agent_count;
 }
 
@@ -289,18 +293,6 @@ bool desk_agent_get(const struct desk *desk, struct agent_id id, struct desk_age
     const struct desk_agent *agent = agent_find(desk, id);
 
     if (agent != NULL)
-        *out = agent_view(agent);
+        *out = agent_view(desk, agent);
     return agent != NULL;
-}
-
-unsigned desk_waiting_count(const struct desk *desk)
-{
-    return desk->waiting_count;
-}
-
-uint32_t desk_position(const struct desk *desk, struct conv_id conv)
-{
-    const struct desk_case *c = map_u64_get(&desk->cases, conv.v);
-
-    return c != NULL && c->place == DESK_WAITING ? queue_position(desk, c) : 0;
 }

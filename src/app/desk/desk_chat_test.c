@@ -57,12 +57,23 @@ static bool on_requeue(void *ctx, struct conv_id conv, struct agent_id agent)
     return post(ctx, (struct mail){ true, conv, agent, 0 });
 }
 
-static void on_position(void *ctx, struct conv_id conv, uint32_t position,
-                        uint32_t estimated_wait_ms, bool agents_online)
+static bool on_offer(void *ctx, struct conv_id conv, struct agent_id agent, int64_t until_ms)
+{
+    (void)ctx, (void)conv, (void)agent, (void)until_ms;
+    return true;
+}
+
+static void on_place(void *ctx, struct conv_id conv, const struct desk_place_view *place)
 {
     struct world *w = ctx;
 
-    chat_desk_position(w->drive->chat, conv, position, estimated_wait_ms, agents_online);
+    chat_desk_place(w->drive->chat, conv, &(struct chat_place){ .position = place->position });
+}
+
+static void on_wall(void *ctx, struct workspace_id workspace, const struct desk_queue_view *queues,
+                    unsigned count)
+{
+    (void)ctx, (void)workspace, (void)queues, (void)count;
 }
 
 static void on_presence(void *ctx, struct workspace_id workspace,
@@ -115,7 +126,7 @@ static void desk_make(struct world *w)
     const struct desk_options options = {
         .workspace = { DRIVE_WORKSPACE },
         .clock = &w->drive->clock,
-        .ops = { on_assign, on_requeue, on_position, on_presence, w },
+        .ops = { on_assign, on_requeue, on_offer, on_place, on_presence, on_wall, NULL, w },
     };
 
     desk_destroy(&w->desk);

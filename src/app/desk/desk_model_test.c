@@ -62,14 +62,24 @@ static bool on_requeue(void *ctx, struct conv_id conv, struct agent_id agent)
     return post(ctx, (struct mail){ true, conv, agent, 0 });
 }
 
-static void on_position(void *ctx, struct conv_id conv, uint32_t position,
-                        uint32_t estimated_wait_ms, bool agents_online)
+static bool on_offer(void *ctx, struct conv_id conv, struct agent_id agent, int64_t until_ms)
+{
+    (void)ctx, (void)conv, (void)agent, (void)until_ms;
+    return true;
+}
+
+static void on_place(void *ctx, struct conv_id conv, const struct desk_place_view *place)
 {
     struct model *m = ctx;
 
-    (void)estimated_wait_ms, (void)agents_online;
     assert_int_equal(m->convs[conv.v].state == CONV_QUEUED || !m->calm, 1);
-    assert_true(position > 0);
+    assert_true(place->position > 0);
+}
+
+static void on_wall(void *ctx, struct workspace_id workspace, const struct desk_queue_view *queues,
+                    unsigned count)
+{
+    (void)ctx, (void)workspace, (void)queues, (void)count;
 }
 
 static void on_presence(void *ctx, struct workspace_id workspace,
@@ -190,9 +200,9 @@ static void step_agent(struct model *m)
         break;
     default:
         if (m->agents[agent.v].known)
-            assert_int_equal(
-                desk_agent_status(m->desk, agent, (enum desk_status)(1 + draw(m, 3)), NULL),
-                ERR_OK);
+            assert_int_equal(desk_agent_status(m->desk, agent, (enum desk_status)(1 + draw(m, 3)),
+                                               SLICE_EMPTY, NULL),
+                             ERR_OK);
     }
 }
 
@@ -255,7 +265,7 @@ static void run(uint64_t seed)
     struct desk_options options = {
         .workspace = { 1 },
         .clock = &m.clock,
-        .ops = { on_assign, on_requeue, on_position, on_presence, &m },
+        .ops = { on_assign, on_requeue, on_offer, on_place, on_presence, on_wall, NULL, &m },
     };
 
     m.time.wall_ms = 1000;
@@ -303,7 +313,7 @@ static void in_order_and_never_beyond_capacity(void **state)
     struct desk_options options = {
         .workspace = { 1 },
         .clock = &m.clock,
-        .ops = { on_assign, on_requeue, on_position, on_presence, &m },
+        .ops = { on_assign, on_requeue, on_offer, on_place, on_presence, on_wall, NULL, &m },
     };
 
     (void)state;

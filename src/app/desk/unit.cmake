@@ -1,1 +1,1 @@
-unit(desk LAYER app DEPS base model TEST_DEPS chat_drive chat bot store schema TEST_LIBS PkgConfig::PROTOBUFC)
+unit(desk LAYER app DEPS base model route schema LIBS PkgConfig::PROTOBUFC TEST_DEPS chat_drive chat bot store TEST_LIBS PkgConfig::PROTOBUFC)

@@ -508,6 +508,17 @@ void gateway_presence_to(struct gateway *gateway, uint64_t handle,
         gateway_session_send(session, &frame);
 }
 
+static void inboxes_send(struct gateway *gateway, struct workspace_id workspace,
+                         const Kefu__V1__ServerFrame *frame)
+{
+    for (uint32_t i = 0; i < gateway->slot_count; i++) {
+        struct gateway_session *session = gateway->slots[i].session;
+        if (session != NULL && session->agent != NULL && session->agent->inbox &&
+            session->agent->who.workspace_id == workspace.v)
+            gateway_session_send(session, frame);
+    }
+}
+
 void gateway_presence(struct gateway *gateway, struct workspace_id workspace,
                       const Kefu__V1__PresencePush *push)
 {
@@ -515,12 +526,17 @@ void gateway_presence(struct gateway *gateway, struct workspace_id workspace,
 
     frame.body_case = KEFU__V1__SERVER_FRAME__BODY_PRESENCE;
     frame.presence = (Kefu__V1__PresencePush *)push;
-    for (uint32_t i = 0; i < gateway->slot_count; i++) {
-        struct gateway_session *session = gateway->slots[i].session;
-        if (session != NULL && session->agent != NULL && session->agent->inbox &&
-            session->agent->who.workspace_id == workspace.v)
-            gateway_session_send(session, &frame);
-    }
+    inboxes_send(gateway, workspace, &frame);
+}
+
+void gateway_desk(struct gateway *gateway, struct workspace_id workspace,
+                  const Kefu__V1__DeskPush *push)
+{
+    Kefu__V1__ServerFrame frame = KEFU__V1__SERVER_FRAME__INIT;
+
+    frame.body_case = KEFU__V1__SERVER_FRAME__BODY_DESK;
+    frame.desk = (Kefu__V1__DeskPush *)push;
+    inboxes_send(gateway, workspace, &frame);
 }
 
 void gateway_revoke(struct gateway *gateway, uint64_t login_session, uint64_t agent)

@@ -69,7 +69,8 @@ struct gateway_ops {
     void (*token_check)(void *ctx, uint64_t session, struct slice token);
     /* To the desk: a console of the agent came or went; the agent chose a status. */
     bool (*agent_session)(void *ctx, const struct auth_principal *who, uint64_t session, bool open);
-    bool (*agent_status)(void *ctx, const struct auth_principal *who, uint32_t status);
+    bool (*agent_status)(void *ctx, const struct auth_principal *who, uint32_t status,
+                         struct slice reason);
     /* No one listens there any more. */
     void (*visitor_gone)(void *ctx, struct chat_session session, struct visitor_id visitor);
     void (*unsubscribe)(void *ctx, struct chat_session session, struct conv_id conv);
@@ -141,6 +142,9 @@ void gateway_presence_to(struct gateway *gateway, uint64_t session,
 /* Of the desk, to every session with an inbox in the workspace. */
 void gateway_presence(struct gateway *gateway, struct workspace_id workspace,
                       const Kefu__V1__PresencePush *push);
+/* The same for the queues. */
+void gateway_desk(struct gateway *gateway, struct workspace_id workspace,
+                  const Kefu__V1__DeskPush *push);
 /* Log-out, new role, disabled account: closes the sessions of a log-in (or all of an agent). */
 void gateway_revoke(struct gateway *gateway, uint64_t login_session, uint64_t agent);
 

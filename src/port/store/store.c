@@ -23,6 +23,8 @@ static const char *const kind_names[STORE_KIND_COUNT] = {
     [STORE_CONTACT] = "contact",
     [STORE_QUEUE] = "queue",
     [STORE_WEBHOOK] = "webhook",
+    [STORE_ROUTING_CONFIG] = "routing_config",
+    [STORE_ROUTING_TRACE] = "routing_trace",
 };
 
 const char *store_kind_name(enum store_kind kind)

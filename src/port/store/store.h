@@ -302,6 +302,8 @@ enum store_kind {
     STORE_CONTACT,
     STORE_QUEUE,
     STORE_WEBHOOK,
+    STORE_ROUTING_CONFIG,
+    STORE_ROUTING_TRACE, /* parent: the conversation */
     STORE_KIND_COUNT,
 };
 const char *store_kind_name(enum store_kind kind); /* "faq_entry" */

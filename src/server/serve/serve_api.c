@@ -53,6 +53,17 @@ static void reply_send(struct node *node, struct http_ref ref, const struct api_
     http_reply(node->http, ref, &out);
 }
 
+void node_api_body(struct node *node, struct http_ref ref, struct slice json)
+{
+    struct api_reply reply;
+
+    api_reply_init(&reply);
+    reply.status = 200;
+    buf_add(&reply.body, json.ptr, json.len);
+    reply_send(node, ref, &reply);
+    api_reply_fini(&reply);
+}
+
 /* ---- exchanges ------------------------------------------------------------------------------- */
 
 enum { NO_EXCHANGE = UINT32_MAX, EXCHANGE_GENERATION_MAX = INT32_MAX };

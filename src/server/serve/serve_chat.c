@@ -290,6 +290,32 @@ static bool chat_guard_text(void *ctx, struct workspace_id workspace, struct sli
     return true;
 }
 
+static enum err_code chat_route(void *ctx, struct workspace_id workspace,
+                                const struct chat_route_ask *ask, struct arena *arena,
+                                Kefu__V1__Routing *out, struct chat_route *route, struct err *err)
+{
+    struct node *node = ctx;
+    const struct routing *routing = directory_routing(node->directory, workspace);
+    const struct routing_ask question = {
+        .queue = ask->queue,
+        .language = ask->language,
+        .channel = SLICE_LITERAL("web"),
+        .intent = ask->intent,
+        .flow = ask->flow,
+        .facts = ask->facts,
+        .fact_count = ask->fact_count,
+    };
+    struct routing_place place = { 0 };
+    enum err_code rc;
+
+    if (routing == NULL)
+        return ERR_OK;
+    rc =
+        routing_classify(routing, &question, clock_wall_ms(&clock_system), arena, out, &place, err);
+    *route = (struct chat_route){ place.closed, place.bot, place.opens_at };
+    return rc;
+}
+
 static void chat_want_flush(void *ctx)
 {
     struct node *node = ctx;
@@ -305,6 +331,7 @@ const struct chat_ops node_chat_ops = {
     .agent_name = chat_agent_name,
     .answer = chat_answer,
     .guard = chat_guard_text,
+    .route = chat_route,
     .want_flush = chat_want_flush,
 };
 

@@ -251,6 +251,65 @@ static enum err_code bots_load(struct directory *directory, struct store *store,
     return rc;
 }
 
+/* ---- routing --------------------------------------------------------------------------------- */
+
+static enum err_code published_find(struct store *store, uint64_t workspace, struct arena *arena,
+                                    struct slice *config, struct err *err)
+{
+    Kefu__V1__RoutingConfig *msg = NULL;
+    struct store_record record;
+    bool found = false;
+    enum err_code rc =
+        store_record_by_lookup(store, STORE_ROUTING_CONFIG, workspace, SLICE_LITERAL("published"),
+                               arena, &record, &found, err);
+
+    if (rc == ERR_OK && found)
+        rc = row_decode(&record, &kefu__v1__routing_config__descriptor, arena, &msg, err);
+    *config = msg != NULL ? slice_of(msg->config) : SLICE_EMPTY;
+    return rc;
+}
+
+/* A configuration that was published once and cannot be used is not a reason to route nothing. */
+static void routing_build(const struct directory *directory, struct directory_workspace *workspace,
+                          struct slice config)
+{
+    const Kefu__V1__Agent **agents =
+        mem_alloc((directory->agent_count + 1) * sizeof(const Kefu__V1__Agent *));
+    struct routing_source source = { .config = config, .agents = agents };
+    struct route_report report;
+
+    for (size_t i = 0; i < directory->agent_count; i++) {
+        if (directory->agents[i].workspace.v == workspace->id.v)
+            agents[source.agent_count++] = directory->agents[i].agent;
+    }
+    if (!routing_create(&source, &workspace->routing, &report)) {
+        LOG_ERROR("routing_not_usable", KV_ID("workspace", workspace->id.v),
+                  KV_TEXT("path", report.items[0].path), KV_TEXT("error", report.items[0].text));
+        source.config = SLICE_EMPTY;
+        source.plain = true;
+        ENSURE(routing_create(&source, &workspace->routing, &report));
+    }
+    free(agents);
+}
+
+static enum err_code routings_load(struct directory *directory, struct store *store,
+                                   struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < directory->workspace_count; i++) {
+        struct arena arena;
+        struct slice config;
+
+        arena_init(&arena, DIRECTORY_ARENA_MAX);
+        rc = published_find(store, directory->workspaces[i].id.v, &arena, &config, err);
+        if (rc == ERR_OK)
+            routing_build(directory, &directory->workspaces[i], config);
+        arena_fini(&arena);
+    }
+    return rc;
+}
+
 enum err_code directory_load(struct store *store, struct directory **out, struct err *err)
 {
     struct directory *directory = mem_zalloc(sizeof(*directory));
@@ -262,6 +321,8 @@ enum err_code directory_load(struct store *store, struct directory **out, struct
         rc = agents_load(directory, store, err);
     if (rc == ERR_OK)
         rc = bots_load(directory, store, err);
+    if (rc == ERR_OK)
+        rc = routings_load(directory, store, err);
     if (rc != ERR_OK) {
         directory_destroy(&directory);
         return rc;
@@ -274,8 +335,10 @@ void directory_destroy(struct directory **directory)
 {
     if (*directory == NULL)
         return;
-    for (size_t i = 0; i < (*directory)->workspace_count; i++)
+    for (size_t i = 0; i < (*directory)->workspace_count; i++) {
         bot_destroy(&(*directory)->workspaces[i].bot);
+        routing_destroy(&(*directory)->workspaces[i].routing);
+    }
     free((*directory)->workspaces);
     free((*directory)->sites);
     free((*directory)->agents);
@@ -329,6 +392,15 @@ const struct directory_agent *directory_agent_by_id(const struct directory *dire
             low = middle + 1;
         else
             high = middle;
+    }
+    return NULL;
+}
+
+struct routing *directory_routing(const struct directory *directory, struct workspace_id workspace)
+{
+    for (size_t i = 0; i < directory->workspace_count; i++) {
+        if (directory->workspaces[i].id.v == workspace.v)
+            return directory->workspaces[i].routing;
     }
     return NULL;
 }

@@ -8,6 +8,7 @@
 #include "arena.h"
 #include "bot.h"
 #include "id.h"
+#include "routing.h"
 #include "store.h"
 
 #include "kefu/v1/api.pb-c.h"
@@ -30,6 +31,7 @@ struct directory_agent {
 struct directory_workspace {
     struct workspace_id id;
     struct bot *bot;
+    struct routing *routing; /* the published one, or the default */
 };
 
 struct directory {
@@ -51,6 +53,8 @@ const struct directory_site *directory_site_by_id(const struct directory *direct
 const struct directory_site *directory_site_by_key(const struct directory *directory,
                                                    struct slice key);
 const struct directory_agent *directory_agent_by_id(const struct directory *directory, uint64_t id);
+/* NULL: no such workspace. Not const: its desk takes a configuration from it. */
+struct routing *directory_routing(const struct directory *directory, struct workspace_id workspace);
 /* NULL: no such workspace. */
 const struct bot *directory_bot(const struct directory *directory, struct workspace_id workspace);
 

@@ -21,6 +21,11 @@ enum {
     SESSIONS,
     HTTP_CONNECTIONS,
     DESK_WAITING,
+    ROUTING_WAIT_MS,
+    ROUTING_IDLE,
+    ROUTING_DECISIONS,
+    ROUTING_OFFERS,
+    ROUTING_MISSED,
     METRICS,
 };
 
@@ -45,6 +50,15 @@ static const struct metric_desc table[METRICS] = {
     [HTTP_CONNECTIONS] = { METRIC_GAUGE, "http_connections", "Open HTTP connections.", NULL },
     [DESK_WAITING] = { METRIC_GAUGE, "desk_waiting", "Conversations that wait for a person.",
                        NULL },
+    [ROUTING_WAIT_MS] = { METRIC_HISTOGRAM, "routing_wait_ms",
+                          "From asking for a person to having one.", NULL },
+    [ROUTING_IDLE] = { METRIC_COUNTER, "routing_idle_while_waiting_total",
+                       "Seconds in which somebody waited though an able agent had room: 0.", NULL },
+    [ROUTING_DECISIONS] = { METRIC_COUNTER, "routing_decisions_total", "Offers and assignments.",
+                            NULL },
+    [ROUTING_OFFERS] = { METRIC_COUNTER, "routing_offers_total", "Conversations offered.", NULL },
+    [ROUTING_MISSED] = { METRIC_COUNTER, "routing_agents_set_away_total",
+                         "Agents set away after unanswered offers.", NULL },
 };
 
 static struct metric_group *group; /* lives as long as the process */
@@ -64,6 +78,22 @@ static void count(struct node *node, unsigned id, uint64_t now, uint64_t before)
 {
     if (now != before)
         metric_add(group, node->index, id, (int64_t)(now - before));
+}
+
+static void desk_count(struct node *node, struct node_desk *desk)
+{
+    uint32_t waits[DESK_WAITS_KEPT];
+    unsigned waited = desk_waits_take(desk->desk, waits);
+    struct desk_stats now;
+
+    desk_stats_get(desk->desk, &now);
+    for (unsigned i = 0; i < waited; i++)
+        metric_observe(group, node->index, ROUTING_WAIT_MS, waits[i]);
+    count(node, ROUTING_IDLE, now.idle_while_waiting, desk->last.idle_while_waiting);
+    count(node, ROUTING_DECISIONS, now.decisions, desk->last.decisions);
+    count(node, ROUTING_OFFERS, now.offers, desk->last.offers);
+    count(node, ROUTING_MISSED, now.missed, desk->last.missed);
+    desk->last = now;
 }
 
 void serve_metric_tick(struct node *node)
@@ -91,8 +121,10 @@ void serve_metric_tick(struct node *node)
     metric_set(group, row, SUBSCRIBERS, now.subscribers);
     metric_set(group, row, SESSIONS, gateway_session_count(node->gateway));
     metric_set(group, row, HTTP_CONNECTIONS, http_server_connections(node->http));
-    for (uint32_t i = 0; i < node->desk_count; i++)
+    for (uint32_t i = 0; i < node->desk_count; i++) {
         waiting += desk_waiting_count(node->desks[i]->desk);
+        desk_count(node, node->desks[i]);
+    }
     metric_set(group, row, DESK_WAITING, waiting);
 }
 

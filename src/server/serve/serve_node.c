@@ -310,6 +310,7 @@ static void tick_run(struct loop_timer *timer)
     chat_tick(node->chat);
     started_check(node);
     node_desk_tick(node);
+    node_trace_tick(node);
     serve_metric_tick(node);
     if (draining) {
         drain_check(node);

@@ -6,6 +6,7 @@
  *   serve_node.c       a shard's life: begin, tick, drain, directory
  *   serve_chat.c       chat's and gateway's doors to the other shards
  *   serve_desk.c       desks and what they say to chats and consoles
+ *   serve_trace.c      why conversations went to whom
  *   serve_store.c      completions and queries
  *   serve_http.c       which request goes where; health, metrics
  *   serve_asset.c      pages and scripts
@@ -87,6 +88,19 @@ struct node_desk {
     struct workspace_id workspace;
     struct desk *desk;
     uint32_t shards_started;
+    uint64_t routing_hash;  /* of the configuration that it works by */
+    struct desk_stats last; /* already counted in the metrics */
+};
+
+/* Why conversations went to whom, until the next tick stores it. */
+struct trace_list {
+    struct trace_row {
+        uint64_t workspace, conv;
+        char *body; /* encoded Kefu__V1__RoutingTrace */
+        uint32_t len;
+    } * items;
+    uint32_t count, cap;
+    uint32_t dropped;
 };
 
 struct limit_cell;
@@ -121,6 +135,9 @@ struct node {
     uint32_t exchange_free;
     struct node_desk **desks;
     uint32_t desk_count;
+    struct trace_list traces;
+    uint64_t traces_expire_at; /* shard 0: ms of the loop */
+    bool traces_busy;          /* a worker stores some */
     struct loop_node flush;
     struct loop_timer tick;
     struct chat_stats last; /* already counted in the metrics */
@@ -168,13 +185,26 @@ void node_revoke(struct node *node, uint64_t login_session, uint64_t agent);
 /* serve_desk.c */
 bool node_desk_report(void *ctx, const struct chat_desk_report *report);
 bool node_desk_session(void *ctx, const struct auth_principal *who, uint64_t session, bool open);
-bool node_desk_status(void *ctx, const struct auth_principal *who, uint32_t status);
+bool node_desk_status(void *ctx, const struct auth_principal *who, uint32_t status,
+                      struct slice reason);
+/* Answers an HTTP request with how the conversation would be given away now. */
+void node_desk_explain(struct node *node, struct http_ref ref, struct workspace_id workspace,
+                       struct conv_id conv, struct agent_id agent);
 /* Tells a desk, or every one, that this shard has reported all that it has. */
 void node_desk_started_one(struct node *node, struct workspace_id workspace);
 void node_desk_started(struct node *node);
 void node_desk_sync(struct node *node); /* the agents of the directory */
 void node_desk_tick(struct node *node);
 void node_desk_fini(struct node *node);
+
+/* serve_trace.c */
+/* Of the desk's ops: keeps the decision for the next tick. ctx: its struct node_desk. */
+void node_trace_decided(void *ctx, const struct desk_decision *decision);
+/* The message of a decision or an explanation, in the arena; NULL: no room. */
+Kefu__V1__RoutingTrace *node_trace_make(const struct node *node, const struct route_config *config,
+                                        const struct route_trace *trace, struct arena *arena);
+void node_trace_tick(struct node *node);
+void node_trace_fini(struct node *node);
 
 /* serve_store.c */
 extern const struct chat_store_ops node_store_ops; /* ctx: the node */
@@ -198,6 +228,8 @@ bool node_origin_ok(const struct node *node, const struct http_request *request)
 bool node_asset(struct node *node, const struct http_request *request, struct http_ref ref);
 
 /* serve_api.c */
+/* 200 with a body of JSON. */
+void node_api_body(struct node *node, struct http_ref ref, struct slice json);
 void node_api(struct node *node, const struct http_request *request, struct http_ref ref);
 void node_api_token_check(struct node *node, uint64_t session, struct slice token);
 #define EXCHANGE_BIT (UINT64_C(1) << 63) /* of a session handle: it names an exchange */

@@ -283,7 +283,14 @@ static bool on_desk_report(void *ctx, const struct chat_desk_report *report)
 
     if (drive->desk_full)
         return false;
-    drive->reports[drive->report_count++ % DRIVE_LOG_MAX] = *report;
+    drive->reports[drive->report_count % DRIVE_LOG_MAX] = *report;
+    if (report->routing.len > 0 && report->routing.len <= DRIVE_ROUTING_MAX) {
+        char *copy = drive->routings[drive->report_count % DRIVE_LOG_MAX];
+
+        memcpy(copy, report->routing.ptr, report->routing.len);
+        drive->reports[drive->report_count % DRIVE_LOG_MAX].routing.ptr = copy;
+    }
+    drive->report_count++;
     return true;
 }
 
@@ -385,6 +392,7 @@ static void chat_make(struct drive *drive)
                  .agent_name = on_agent_name,
                  .answer = on_answer,
                  .guard = on_guard,
+                 .route = drive->options.route,
                  .want_flush = on_want_flush,
                  .ctx = drive },
         .store = { .room = store_room,

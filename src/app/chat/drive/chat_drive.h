@@ -16,6 +16,7 @@ enum {
     DRIVE_PENDING_MAX = 8192, /* completions and queries that wait for the hand */
     DRIVE_SESSIONS_MAX = 64,  /* that can be made to refuse */
     DRIVE_EVENTS_MAX = 400,   /* of the last history */
+    DRIVE_ROUTING_MAX = 256,  /* bytes of a reported routing */
     DRIVE_SITE = 3,
     DRIVE_WORKSPACE = 1,
 };
@@ -66,6 +67,10 @@ struct drive_options {
     bool no_store;    /* turns are taken and forgotten: what chat itself costs */
     int64_t idle_close_ms;
     const struct bot_source *bot; /* NULL: five entries about a shop */
+    /* As chat_ops has it; NULL: nothing is routed. */
+    enum err_code (*route)(void *ctx, struct workspace_id workspace,
+                           const struct chat_route_ask *ask, struct arena *arena,
+                           Kefu__V1__Routing *out, struct chat_route *route, struct err *err);
 };
 
 struct drive {
@@ -110,6 +115,7 @@ struct drive {
     struct drive_push pushes[DRIVE_LOG_MAX];
     unsigned push_count;
     struct chat_desk_report reports[DRIVE_LOG_MAX];
+    char routings[DRIVE_LOG_MAX][DRIVE_ROUTING_MAX];
     unsigned report_count;
     struct drive_event events[DRIVE_EVENTS_MAX]; /* of the last history */
     unsigned event_count;

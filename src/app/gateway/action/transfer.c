@@ -14,5 +14,6 @@ enum err_code gateway_map_transfer(const Kefu__V1__ClientFrame *frame, struct ch
     action->kind = CHAT_TRANSFER;
     action->agent = (struct agent_id){ in->agent_id };
     action->text = slice_of(in->note);
+    action->queue = slice_of(in->queue);
     return gateway_client_id("transfer.clientId", in->client_id, action, err);
 }

@@ -64,11 +64,15 @@ static const char version_1_records[] = RECORD_TABLE("workspace") RECORD_TABLE("
                 RECORD_TABLE("audit") RECORD_TABLE("idempotency") RECORD_TABLE("contact")
                     RECORD_TABLE("queue") RECORD_TABLE("webhook");
 
+/* Routing: configurations in versions, and why each conversation went to whom. */
+static const char version_2[] = RECORD_TABLE("routing_config") RECORD_TABLE("routing_trace");
+
 static const struct {
     unsigned min_reader;
     const char *sql[2];
 } migrations[SCHEMA_VERSION] = {
     { 1, { version_1, version_1_records } },
+    { 1, { version_2 } },
 };
 
 static enum err_code table_exists(struct db *db, bool *exists, struct err *err)

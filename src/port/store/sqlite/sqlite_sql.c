@@ -194,6 +194,8 @@ static const char *const record_texts[STORE_KIND_COUNT][RECORD_SQL_COUNT] = {
     [STORE_CONTACT] = RECORD_TEXTS("contact"),
     [STORE_QUEUE] = RECORD_TEXTS("queue"),
     [STORE_WEBHOOK] = RECORD_TEXTS("webhook"),
+    [STORE_ROUTING_CONFIG] = RECORD_TEXTS("routing_config"),
+    [STORE_ROUTING_TRACE] = RECORD_TEXTS("routing_trace"),
 };
 
 const char *sql_text(enum sql which)

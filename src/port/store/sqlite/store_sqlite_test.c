@@ -621,7 +621,7 @@ static void newer_schema_is_refused_unchanged(void **state)
 
     suite_open(&s, &f->suite);
     suite_close(&s);
-    sql_run(f, "insert into migration values(9, 2, 0)");
+    sql_run(f, "insert into migration values(9, 3, 0)");
     snprintf(path, sizeof(path), "%s/main.db", f->path);
     assert_int_equal(stat(path, &before), 0);
     suite_options(&s, &f->suite);
@@ -674,7 +674,7 @@ static void empty_file_is_migrated(void **state)
     message(&s, 1, 1, "hello");
     suite_settle(&s);
     suite_close(&s);
-    assert_int_equal(sql_number(f, "select max(version) from migration"), 1);
+    assert_int_equal(sql_number(f, "select max(version) from migration"), 2);
 }
 
 static void other_files_are_not_a_store(void **state)

@@ -1,0 +1,1 @@
+unit(routing LAYER app DEPS base model route schema LIBS PkgConfig::PROTOBUFC)
