@@ -10,19 +10,25 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Dead in the middle of work, right after it answered, or before it ever did. */
+/* Dead in the middle of work, of a backup, right after it answered, or before it ever did. */
 static void kill_somewhere(struct chaos_run *run)
 {
-    switch (random() % 4) {
+    switch (random() % 5) {
     case 0:
-        server_kill_starting(&run->server, random() % 60000);
+        run_kill_in_backup(run);
         break;
     case 1:
+        server_kill(&run->server);
+        server_kill_starting(&run->server, random() % 60000);
+        break;
+    case 2:
+        server_kill(&run->server);
         run_restart(run);
         run_work(run, random() % 20000);
         server_kill(&run->server);
         break;
     default:
+        server_kill(&run->server);
         break;
     }
 }
@@ -34,7 +40,6 @@ static int chaos_kill(const struct bench_args *args)
 
     for (long round = 0; round < rounds; round++) {
         run_work(run, run_moment_us());
-        server_kill(&run->server);
         kill_somewhere(run);
         run_restart(run);
     }

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chaos_disk.h"
 #include "chaos_readers.h"
 
 enum {
@@ -77,6 +78,42 @@ int64_t run_moment_us(void)
     return 100000 + random() % 500000;
 }
 
+/* ---- backups ---- */
+
+static void backup_check(struct chaos_run *run, const char *program, const char *file)
+{
+    char dir[160];
+    const char *const restore[] = { program, "restore", file, "--data", dir, NULL };
+    const char *const check[] = { program, "check", "--data", dir, NULL };
+
+    snprintf(dir, sizeof(dir), "%s-restored", file);
+    if (!chaos_command(restore) || !chaos_command(check))
+        ledger_violation(&run->ledger, "a backup that was called good cannot be restored");
+    bench_remove_tree(dir);
+    run->backups++;
+}
+
+void run_kill_in_backup(struct chaos_run *run)
+{
+    struct bench_process backup = { 0 };
+    char dir[128];
+    char file[144];
+    char program[256];
+    char *argv[] = { "kefu", "backup", file, "--data", run->server.dir, NULL };
+    int status;
+
+    bench_temp_dir(dir, sizeof(dir));
+    snprintf(file, sizeof(file), "%s/backup", dir);
+    bench_process_start(&backup, argv);
+    run_work(run, random() % 1500000);
+    server_kill(&run->server);
+    waitpid(backup.pid, &status, 0);
+    close(backup.out_fd);
+    if (status == 0 && bench_program_found("kefu", program, sizeof(program)))
+        backup_check(run, program, file);
+    bench_remove_tree(dir);
+}
+
 /* ---- the end ---- */
 
 static void run_finish(struct chaos_run *run)
@@ -104,10 +141,12 @@ int run_end(struct chaos_run *run, const char *what)
     bench_server_stop(&run->server, true); /* SIGTERM settles what the journal holds */
     ledger_check_sql(&run->ledger, run->server.dir);
     printf("%s: %zu sent, %llu acknowledged, %llu busy answers, %u hand-offs closed, "
-           "%zu conversations read three ways, slowest start %.2f s, %llu violations\n",
+           "%zu conversations read three ways, %u backups restored, slowest start %.2f s, %llu "
+           "violations\n",
            what, run->ledger.count, (unsigned long long)run->ledger.acked,
            (unsigned long long)run->load.busy, run->agent.closed, run->ledger.threads_count,
-           (double)run->slowest_start_us / 1e6, (unsigned long long)run->ledger.violations);
+           run->backups, (double)run->slowest_start_us / 1e6,
+           (unsigned long long)run->ledger.violations);
     chaos_load_fini(&run->load);
     chaos_agent_fini(&run->agent);
     if (run->ledger.violations == 0) {

@@ -14,6 +14,7 @@ struct chaos_run {
     struct chaos_agent agent;
     char path[192]; /* of the ledger */
     int64_t slowest_start_us;
+    unsigned backups; /* that were restored and checked */
 };
 
 /* dir: an existing folder for the data, NULL: a temporary one. Options: --connections, --seed. */
@@ -28,6 +29,9 @@ int run_end(struct chaos_run *run, const char *what);
 void server_kill(struct bench_server *server);
 /* Starts it and kills it within us, ready or not. */
 void server_kill_starting(struct bench_server *server, int64_t us);
+/* Kills it in the middle of a backup, or soon after. A backup that was called good is restored and
+ * checked. */
+void run_kill_in_backup(struct chaos_run *run);
 /* The load's usual stretch between two faults. */
 int64_t run_moment_us(void);
 

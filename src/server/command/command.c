@@ -133,6 +133,10 @@ bool command_complete(const struct command_args *args, const struct command *com
     if (args->count < 0)
         return false;
     for (int i = 0; i < args->count; i++) {
+        if (strcmp(args->items[i], "-h") == 0 || strcmp(args->items[i], "--help") == 0) {
+            fprintf(stderr, "usage: kefu %s %s\n", command->name, command->help);
+            return false;
+        }
         if (is_option(args->items[i])) {
             fprintf(stderr, "kefu %s: unknown option %s\n", command->name, args->items[i]);
             return false;

@@ -40,6 +40,15 @@ static void lists_end_at_the_next_option(void **state)
     assert_int_equal(args.count, 0);
 }
 
+static void a_question_for_help_is_no_argument(void **state)
+{
+    char *items[] = { "-h" };
+    struct command_args args = { 1, items };
+
+    (void)state;
+    assert_false(command_complete(&args, command_find("version"), 0, 9));
+}
+
 static void wrong_usage_is_noticed(void **state)
 {
     char *unknown[] = { "--modle", "x" };
@@ -63,6 +72,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_are_taken_wherever_they_stand),
         cmocka_unit_test(lists_end_at_the_next_option),
+        cmocka_unit_test(a_question_for_help_is_no_argument),
         cmocka_unit_test(wrong_usage_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
