@@ -341,7 +341,6 @@ void shard_group_stop(struct shard_group **group_ptr)
 
     if (group == NULL)
         return;
-    *group_ptr = NULL;
     for (i = 0; i < group->count; i++) {
         atomic_store(&group->shards[i]->stop_asked, true);
         uv_async_send(&group->shards[i]->wake);
@@ -355,6 +354,7 @@ void shard_group_stop(struct shard_group **group_ptr)
         uv_async_send(&group->shards[i]->wake);
     }
     group_destroy(group);
+    *group_ptr = NULL; /* not before: who brings out what is owed finds the shards by it */
 }
 
 uint32_t shard_group_count(const struct shard_group *group)

@@ -59,6 +59,29 @@ static void group_runs_init_and_fini_once_on_each_shard(void **state)
     assert_int_equal(atomic_load(&finis), SHARDS);
 }
 
+static struct shard_group *asked_group;
+static atomic_int asked_found;
+
+static void asked_stop(struct shard *shard, void *ctx)
+{
+    (void)ctx;
+    atomic_fetch_add(&asked_found, asked_group != NULL &&
+                                       shard_group_at(asked_group, shard_index(shard)) == shard);
+    shard_stopped(shard);
+}
+
+static void stopping_shards_are_found_by_the_group(void **state)
+{
+    const struct shard_ops ops = { .stop = asked_stop };
+    struct err err;
+
+    (void)state;
+    assert_int_equal(shard_group_start(SHARDS, &ops, &asked_group, &err), ERR_OK);
+    shard_group_stop(&asked_group);
+    assert_null(asked_group);
+    assert_int_equal(atomic_load(&asked_found), SHARDS);
+}
+
 static void fault_in_init_is_reported_and_the_others_are_cleaned_up(void **state)
 {
     struct shard_group *group = NULL;
@@ -345,6 +368,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(group_runs_init_and_fini_once_on_each_shard),
+        cmocka_unit_test(stopping_shards_are_found_by_the_group),
         cmocka_unit_test(fault_in_init_is_reported_and_the_others_are_cleaned_up),
         cmocka_unit_test(messages_of_each_sender_arrive_in_order_and_none_is_lost),
         cmocka_unit_test(full_mailbox_gives_the_message_back),
