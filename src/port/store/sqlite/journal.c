@@ -62,7 +62,7 @@ static enum err_code segment_fill(int fd, uint32_t number, size_t bytes, uint64_
     journal_segment_head_seal(&head);
     memcpy(block, &head, sizeof(head));
     if (pwrite(fd, block, sizeof(block), 0) != (ssize_t)sizeof(block))
-        return segment_fault(err, "write");
+        return segment_fault(err, "write its head");
     if (fsync(fd) != 0)
         journal_die("fsync of a journal segment", errno);
     return ERR_OK;

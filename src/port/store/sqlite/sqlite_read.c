@@ -20,6 +20,7 @@ struct thread {
     struct store_event *events; /* room for limit + 1 */
     size_t n;
     uint32_t head_seq; /* the tables hold everything up to it */
+    bool quarantined;  /* some of it is known to be missing */
 };
 
 static uint32_t thread_to(const struct store_thread_query *query)
@@ -27,19 +28,19 @@ static uint32_t thread_to(const struct store_thread_query *query)
     return query->to_seq != 0 ? query->to_seq : UINT32_MAX;
 }
 
-static enum err_code head_read(struct db *db, uint64_t conv, uint32_t *head, struct err *err)
+static enum err_code head_read(struct thread *thread, struct db *db, struct err *err)
 {
     sqlite3_stmt *stmt;
     bool row;
     enum err_code rc = db_stmt(db, SQL_CONV_HEAD_SEQ, &stmt, err);
 
-    *head = 0;
     if (rc != ERR_OK)
         return rc;
-    bind_u64(stmt, 1, conv);
+    bind_u64(stmt, 1, thread->query->conv);
     rc = db_next(db, stmt, &row, err);
     if (rc == ERR_OK && row) {
-        *head = column_u32(stmt, 0);
+        thread->head_seq = column_u32(stmt, 0);
+        thread->quarantined = sqlite3_column_int(stmt, 1) != 0;
         sqlite3_reset(stmt);
     }
     return rc;
@@ -124,7 +125,7 @@ static enum err_code thread_fill(struct thread *thread, struct db *db, struct er
     enum err_code rc = db_exec(db, "begin", err);
 
     if (rc == ERR_OK)
-        rc = head_read(db, thread->query->conv, &thread->head_seq, err);
+        rc = head_read(thread, db, err);
     if (rc == ERR_OK && newest)
         rc = overlay_read(thread, err);
     if (rc == ERR_OK && thread->n <= thread->query->limit)
@@ -149,6 +150,48 @@ static void thread_finish(struct thread *thread, struct store_thread *out)
     }
 }
 
+/* The last seq that there is, in the tables or behind them. */
+static uint32_t thread_head(const struct thread *thread)
+{
+    const struct store_thread_query *query = thread->query;
+    const struct store_overlay *last =
+        query->overlay_n > 0 ? &query->overlay[query->overlay_n - 1] : NULL;
+    uint32_t behind = last != NULL ? last->first_seq + last->n_events - 1 : 0;
+
+    return behind > thread->head_seq ? behind : thread->head_seq;
+}
+
+/* Rows carry checksums, the index that finds them does not: an entry that a bad disk changed hides
+ * its row. Seqs are dense, and of public events each names the one before it, so that is seen. */
+static bool thread_whole(const struct thread *thread, const struct store_thread *out)
+{
+    const struct store_thread_query *query = thread->query;
+    uint32_t from = query->from_seq > 0 ? query->from_seq : 1;
+    uint32_t head = thread_head(thread);
+    uint32_t to = thread_to(query) < head ? thread_to(query) : head;
+    bool from_start = !query->newest || !out->more;
+    bool to_end = query->newest || !out->more;
+    const struct store_event *first = out->events;
+
+    if (out->n == 0)
+        return query->public_only || from > to;
+    for (size_t i = 1; i < out->n; i++) {
+        if (query->public_only ? out->events[i].prev_public_seq != out->events[i - 1].seq
+                               : out->events[i].seq != out->events[i - 1].seq + 1)
+            return false;
+    }
+    if (query->public_only)
+        return !from_start || first->prev_public_seq < from;
+    return (!from_start || first->seq == from) && (!to_end || out->events[out->n - 1].seq == to);
+}
+
+static enum err_code thread_hole(struct sqlite_store *store, uint64_t conv, struct err *err)
+{
+    atomic_fetch_add(&store->writer.corrupt, 1);
+    LOG_ERROR("events_missing", KV_ID("conv", conv));
+    return err_set(err, ERR_CORRUPT, "stored events are missing");
+}
+
 enum err_code sqlite_thread_read(struct store *base, const struct store_thread_query *query,
                                  struct arena *arena, struct store_thread *out,
                                  enum store_read *state, struct err *err)
@@ -171,9 +214,12 @@ enum err_code sqlite_thread_read(struct store *base, const struct store_thread_q
         *state = STORE_READ_AGAIN;
         return ERR_OK;
     }
-    if (rc == ERR_OK)
-        thread_finish(&thread, out);
-    return rc;
+    if (rc != ERR_OK)
+        return rc;
+    thread_finish(&thread, out);
+    return thread.quarantined || thread_whole(&thread, out)
+               ? ERR_OK
+               : thread_hole(thread.store, query->conv, err);
 }
 
 /* ---- live state ---- */

@@ -92,7 +92,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_THREAD_LAST] = "select seq, body, text, crc, client_id, client_hash, erased from event"
                         " where conversation_id = ?1 and seq between ?2 and ?3 and internal <= ?4"
                         " order by seq desc limit ?5",
-    [SQL_CONV_HEAD_SEQ] = "select head_seq from conversation where id = ?1",
+    [SQL_CONV_HEAD_SEQ] = "select head_seq, quarantined from conversation where id = ?1",
     [SQL_CONV_LOAD] = "select header, crc, quarantined from conversation where id = ?1",
     [SQL_CLIENT_IDS] = "select client_id, seq, created_at, client_hash from event"
                        " where conversation_id = ?1 and client_id is not null"

@@ -697,6 +697,42 @@ static void other_files_are_not_a_store(void **state)
 
 /* ---- what is on the disk ---- */
 
+/* As when a flipped bit of the index leads past the row. */
+static void a_hidden_event_is_noticed_by_both_kinds_of_reader(void **state)
+{
+    struct fixture *f = *state;
+    struct suite_store s;
+    struct store_thread_query query = { .conv = 1, .limit = 5 };
+    struct store_thread thread;
+    enum store_read read;
+    struct err err = { 0 };
+
+    for (uint32_t hidden = 1; hidden <= 3; hidden++) {
+        char sql[80];
+
+        suite_open(&s, &f->suite);
+        for (uint32_t seq = 1; seq <= 3; seq++)
+            message(&s, hidden, seq, "hello");
+        suite_close(&s);
+        snprintf(sql, sizeof(sql), "delete from event where conversation_id = %u and seq = %u",
+                 hidden, hidden);
+        sql_run(f, sql);
+        suite_open(&s, &f->suite);
+        query.conv = hidden;
+        for (int i = 0; i < 4; i++) {
+            enum err_code rc;
+
+            arena_reset(&f->arena);
+            query.newest = i % 2 != 0;
+            query.public_only = i / 2 != 0;
+            rc = store_thread_read(s.store, &query, &f->arena, &thread, &read, &err);
+            /* Who sees only public events cannot tell whether one more would follow. */
+            assert_int_equal(rc, query.public_only && hidden == 3 ? ERR_OK : ERR_CORRUPT);
+        }
+        suite_close(&s);
+    }
+}
+
 static void bad_checksum_is_never_served(void **state)
 {
     struct fixture *f = *state;
@@ -929,6 +965,7 @@ static const struct CMUnitTest own_tests[] = {
     TEST(newer_journal_is_refused_unchanged),
     TEST(empty_file_is_migrated),
     TEST(other_files_are_not_a_store),
+    TEST(a_hidden_event_is_noticed_by_both_kinds_of_reader),
     TEST(bad_checksum_is_never_served),
     TEST(erased_words_leave_the_files),
     TEST(turn_is_refused_past_its_bounds),

@@ -99,7 +99,8 @@ static void thread_ranges_are_exact(const struct store_suite *suite)
         if (seq % 4 == 0) {
             suite_turn_message(&t, "note", 0)->visibility = KEFU__V1__EVENT__VISIBILITY__internal;
         } else {
-            suite_turn_message(&t, "text", seq);
+            /* The public one before it stands before the note. */
+            suite_turn_message(&t, "text", seq)->prev_seq = seq - 1 - (seq > 1 && seq % 4 == 1);
         }
         suite_append(&s, &t.turn);
     }
