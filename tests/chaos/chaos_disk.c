@@ -36,6 +36,15 @@ bool chaos_command(const char *const argv[])
            WEXITSTATUS(status) == 0;
 }
 
+void chaos_folder_copy(const char *from, const char *to)
+{
+    const char *const copy[] = { "cp", "-a", "--sparse=always", from, to, NULL };
+
+    bench_remove_tree(to);
+    if (!chaos_command(copy))
+        bench_fail("cannot copy %s", from);
+}
+
 static bool root_here(void)
 {
     if (geteuid() == 0)

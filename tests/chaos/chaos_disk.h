@@ -17,6 +17,8 @@ enum { CHAOS_SKIPPED = 77 }; /* the status that ctest and automake take for "ski
 
 /* A program with its output thrown away; NULL ends argv. False: its status was not 0. */
 bool chaos_command(const char *const argv[]);
+/* A copy with its holes, in place of what is there. */
+void chaos_folder_copy(const char *from, const char *to);
 /* False: not allowed here; the reason is printed. */
 bool chaos_disk_create_ext4(struct chaos_disk *disk, unsigned mib);
 bool chaos_disk_create_tmpfs(struct chaos_disk *disk, unsigned mib);

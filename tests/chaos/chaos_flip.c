@@ -29,7 +29,6 @@ enum {
     FLIP_ROUNDS = 20,
     FLIP_BITS_MAX = 8,
     FLIP_NEAR_BYTES = 64, /* half of the rounds damage one place, half many */
-    FLIP_START_MS = 10000,
 };
 
 enum flip_verdict { FLIP_HARMLESS, FLIP_REFUSED, FLIP_DETECTED, FLIP_SILENT, FLIP_VERDICTS };
@@ -47,15 +46,6 @@ struct flip {
     unsigned undone;  /* log-ins */
     unsigned verdicts[FLIP_VERDICTS];
 };
-
-static void folder_copy(const char *from, const char *to)
-{
-    const char *const copy[] = { "cp", "-a", "--sparse=always", from, to, NULL };
-
-    bench_remove_tree(to);
-    if (!chaos_command(copy))
-        bench_fail("cannot copy %s", from);
-}
 
 /* ---- damage ---- */
 
@@ -119,35 +109,6 @@ static void bits_flip(const char *path, char *what, size_t what_size)
 }
 
 /* ---- a server on the damaged folder ---- */
-
-/* False: it ended while starting; *status says how. */
-static bool start_tried(struct flip *flip, int *status)
-{
-    int64_t end = bench_now_us() + FLIP_START_MS * 1000LL;
-    struct timespec pause = { .tv_nsec = 5 * 1000 * 1000 };
-    int log = open(flip->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    int kept = dup(STDERR_FILENO);
-
-    dup2(log, STDERR_FILENO);
-    bench_server_launch(&flip->server);
-    dup2(kept, STDERR_FILENO);
-    close(kept);
-    close(log);
-    while (bench_http_get(flip->server.process.port, "/readyz", NULL, 0) != 200) {
-        if (waitpid(flip->server.process.pid, status, WNOHANG) == flip->server.process.pid) {
-            close(flip->server.process.out_fd);
-            flip->server.process.pid = 0;
-            return false;
-        }
-        if (bench_now_us() > end) {
-            *status = -1;
-            server_kill(&flip->server);
-            return false;
-        }
-        nanosleep(&pause, NULL);
-    }
-    return true;
-}
 
 /* The log's last line, and whether any line told of damage. */
 static bool log_tells(const struct flip *flip, char *last, size_t last_size)
@@ -231,7 +192,7 @@ static enum flip_verdict flip_judge(struct flip *flip, char *why, size_t why_siz
     enum flip_verdict verdict;
     struct chaos_login login = flip->login;
 
-    if (!start_tried(flip, &status)) {
+    if (!server_start_tried(&flip->server, flip->log, &status)) {
         (void)log_tells(flip, why, why_size);
         return WIFEXITED(status) && WEXITSTATUS(status) == 1 && why[0] != '\0' ? FLIP_REFUSED
                                                                                : FLIP_SILENT;
@@ -275,7 +236,7 @@ static void flip_prepare(struct flip *flip, const struct bench_args *args)
     flip->threads = mem_zalloc(flip->count * sizeof(*flip->threads));
     for (unsigned i = 0; i < flip->count; i++)
         snprintf(flip->convs[i], sizeof(flip->convs[i]), "%s", run->load.visitors[i].conv);
-    folder_copy(flip->pristine, work);
+    chaos_folder_copy(flip->pristine, work);
     bench_server_start(&flip->server);
     for (unsigned i = 0; i < flip->count; i++) {
         if (thread_read_rest(&flip->threads[i], &flip->login, flip->server.process.port,
@@ -297,7 +258,7 @@ static void flip_round(struct flip *flip)
     char why[512] = "";
     enum flip_verdict verdict;
 
-    folder_copy(flip->pristine, flip->server.dir);
+    chaos_folder_copy(flip->pristine, flip->server.dir);
     victim_choose(flip->server.dir, flip->only, path, sizeof(path));
     bits_flip(path, what, sizeof(what));
     verdict = flip_judge(flip, why, sizeof(why));

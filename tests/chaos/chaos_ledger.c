@@ -107,7 +107,9 @@ static void check_stored(struct ledger *ledger, const char *client_id, uint64_t 
     char expected[128];
 
     memcpy(key.client_id, client_id, sizeof(key.client_id));
-    message = bsearch(&key, ledger->messages, ledger->count, sizeof(key), by_client_id);
+    message = ledger->count == 0
+                  ? NULL
+                  : bsearch(&key, ledger->messages, ledger->count, sizeof(key), by_client_id);
     if (message == NULL) {
         ledger_violation(ledger, "L5 stored but never sent: %s in %" PRIu64, client_id, conv);
         return;
@@ -141,7 +143,8 @@ static void check_messages(struct ledger *ledger)
             ledger_violation(ledger, "L1 acknowledged but not stored: %s",
                              ledger->messages[i].client_id);
     }
-    qsort(ledger->messages, ledger->count, sizeof(*ledger->messages), by_sender);
+    if (ledger->count > 0)
+        qsort(ledger->messages, ledger->count, sizeof(*ledger->messages), by_sender);
     for (size_t i = 1; i < ledger->count; i++) {
         const struct ledger_message *a = &ledger->messages[i - 1];
         const struct ledger_message *b = &ledger->messages[i];
@@ -251,7 +254,8 @@ void ledger_check_sql(struct ledger *ledger, const char *data_dir)
 
     fflush(ledger->file);
     snprintf(path, sizeof(path), "%s/main.db", data_dir);
-    qsort(ledger->messages, ledger->count, sizeof(*ledger->messages), by_client_id);
+    if (ledger->count > 0)
+        qsort(ledger->messages, ledger->count, sizeof(*ledger->messages), by_client_id);
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(db, rows_sql, -1, &rows, NULL) != SQLITE_OK)
         bench_fail("%s: %s", path, sqlite3_errmsg(db));

@@ -4,6 +4,7 @@
 #include "chaos_disk.h"
 #include "chaos_flip.h"
 #include "chaos_overload.h"
+#include "chaos_torture.h"
 #include "chaos_run.h"
 
 #include <stdlib.h>
@@ -165,6 +166,7 @@ static const struct {
     { "reconnect-storm", chaos_reconnect_storm, "--connections N: all clients return at once" },
     { "bit-flip", chaos_bit_flip,
       "--rounds N [--file main.db]: flip bits of a killed server's files" },
+    { "torture", chaos_torture, "[--fresh] [--step N]: the nth write, sync, open fails" },
     { "overload", chaos_overload, "--seconds S: twice the capacity, then 0.7 of it" },
     { "slow-reader", chaos_slow_reader, "a tenth of the clients stop reading" },
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "chaos_run.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 
 enum {
     RUN_CONNECTIONS = 50,
+    RUN_START_MS = 10000,
     RUN_FINISH_SECONDS = 30,
     RUN_QUEUE_SECONDS = 20, /* the agent closes what it is given; then nobody waits */
 };
@@ -24,6 +26,40 @@ void server_kill(struct bench_server *server)
     waitpid(server->process.pid, &status, 0);
     close(server->process.out_fd);
     server->process.pid = 0;
+}
+
+static void launch_logged(struct bench_server *server, const char *path)
+{
+    int log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int kept = dup(STDERR_FILENO);
+
+    dup2(log, STDERR_FILENO);
+    bench_server_launch(server);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    close(log);
+}
+
+bool server_start_tried(struct bench_server *server, const char *log, int *status)
+{
+    int64_t end = bench_now_us() + RUN_START_MS * 1000LL;
+    struct timespec pause = { .tv_nsec = 5 * 1000 * 1000 };
+
+    launch_logged(server, log);
+    while (bench_http_get(server->process.port, "/readyz", NULL, 0) != 200) {
+        if (waitpid(server->process.pid, status, WNOHANG) == server->process.pid) {
+            close(server->process.out_fd);
+            server->process.pid = 0;
+            return false;
+        }
+        if (bench_now_us() > end) {
+            *status = -1;
+            server_kill(server);
+            return false;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return true;
 }
 
 void server_kill_starting(struct bench_server *server, int64_t us)

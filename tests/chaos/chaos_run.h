@@ -27,6 +27,9 @@ void run_restart(struct chaos_run *run); /* after server_kill */
 int run_end(struct chaos_run *run, const char *what);
 
 void server_kill(struct bench_server *server);
+/* Starts it with its log in a file. False: it ended while starting (*status says how), or was not
+ * ready in time and is killed (-1). */
+bool server_start_tried(struct bench_server *server, const char *log, int *status);
 /* Starts it and kills it within us, ready or not. */
 void server_kill_starting(struct bench_server *server, int64_t us);
 /* Kills it in the middle of a backup, or soon after. A backup that was called good is restored and
