@@ -530,6 +530,52 @@ static void a_thousand_states_work_and_one_more_is_refused(void **state)
     }
 }
 
+/* `count` entries made by fmt (with one number) between head and tail. */
+static bool compiles(const char *head, const char *fmt_before, const char *fmt_after, size_t count,
+                     const char *tail)
+{
+    size_t size = count * 96 + 4096;
+    char *source = malloc(size);
+    size_t len = (size_t)snprintf(source, size, "flow: x\nversion: 1\n%s", head);
+    struct flow *flow = NULL;
+    bool ok;
+
+    for (size_t i = 0; i < count; i++)
+        len += (size_t)snprintf(source + len, size - len, "%s%zu%s", fmt_before, i, fmt_after);
+    snprintf(source + len, size - len, "%s", tail);
+    flow_report_init(&report);
+    flow_compile(slice_of(source), NULL, NULL, &flow, NULL, &report);
+    ok = flow != NULL;
+    flow_destroy(&flow);
+    free(source);
+    return ok;
+}
+
+static void every_table_is_bounded(void **state)
+{
+    static const char end[] = "states: {a: {end: done}}\n";
+    static const char asked[] = "]}}\nstates: {a: {end: done}}\n";
+
+    (void)state;
+    for (size_t more = 0; more < 2; more++) {
+        assert_int_equal(compiles("locales: [en]\nslots:\n", "  s", ": {type: text}\n",
+                                  FLOW_SLOTS_MAX + more, end),
+                         more == 0);
+        assert_int_equal(compiles("locales: [en]\nactions:\n", "  a", ": {retry: 1}\n",
+                                  FLOW_ACTIONS_MAX + more, end),
+                         more == 0);
+        assert_int_equal(
+            compiles("locales: [en]\ntexts:\n", "  t", ": {en: x}\n", FLOW_TEXTS_MAX + more, end),
+            more == 0);
+        assert_int_equal(compiles("locales: [en]\nslots: {s: {type: enum, values: [first", ", v",
+                                  "", FLOW_VALUES_MAX - 1 + more, asked),
+                         more == 0);
+        assert_int_equal(compiles("locales: [first", ", l", "", FLOW_LOCALES_MAX - 1 + more,
+                                  "]\nstates: {a: {end: done}}\n"),
+                         more == 0);
+    }
+}
+
 static void a_source_of_ten_megabytes_is_refused(void **state)
 {
     size_t len = (size_t)10 * 1024 * 1024;
@@ -631,6 +677,7 @@ int main(void)
         cmocka_unit_test(the_schema_suggests_the_nearest_key),
         cmocka_unit_test(json_means_the_same_as_yaml),
         cmocka_unit_test(a_thousand_states_work_and_one_more_is_refused),
+        cmocka_unit_test(every_table_is_bounded),
         cmocka_unit_test(a_source_of_ten_megabytes_is_refused),
         cmocka_unit_test(formatting_twice_changes_nothing_and_keeps_comments),
         cmocka_unit_test(the_published_schema_is_the_one_of_the_code),

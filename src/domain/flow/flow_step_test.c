@@ -581,6 +581,83 @@ static void a_state_of_a_flow_that_is_gone_is_a_fault(void **unused)
     flow_set_destroy(&empty);
 }
 
+/* ---- scopes and bounds ---- */
+static void slots_live_as_long_as_they_are_kept(void **unused)
+{
+    static const char scopes[] =
+        "flow: scopes\nversion: 1\nlocales: [en]\n"
+        "slots:\n"
+        "  mail: {type: email, keep: contact}\n"
+        "  mood: {type: enum, values: [good, bad], fill: [nlu, user], keep: turn}\n"
+        "  size: {type: enum, values: [small, large]}\n"
+        "states:\n"
+        "  q1: {ask: mail, when: {filled: q2, exhausted: out, timeout: out}}\n"
+        "  q2: {ask: size, when: {filled: look, exhausted: out, timeout: out}}\n"
+        "  look: {choose: [{if: \"known(mood)\", to: out}, {else: q3}]}\n"
+        "  q3: {ask: mood, when: {filled: out, exhausted: out, timeout: out}}\n"
+        "  out: {end: done}\n";
+
+    (void)unused;
+    add(set, scopes);
+    start("scopes", "");
+    say("good: li@example.com", FLOW_LADDER_NOT_TRIED);
+    assert_true(slice_equal_text(effect(FLOW_REMEMBER)->slot, "mail"));
+    assert_true(slice_equal_text(effect(FLOW_REMEMBER)->value, "li@example.com"));
+    slot_is("mood", "good");
+    pick("small");
+    at("q3"); /* the mood was of the message before */
+    pick("bad");
+    assert_int_equal(state.depth, 0);
+    slot_is("mail", "li@example.com");
+}
+
+static void the_stack_is_eight_flows_deep_and_not_nine(void **unused)
+{
+    char text[512];
+
+    (void)unused;
+    for (int i = 1; i <= FLOW_DEPTH_MAX + 1; i++) {
+        snprintf(text, sizeof(text),
+                 i <= FLOW_DEPTH_MAX
+                     ? "flow: deep%d\nversion: 1\nlocales: [en]\nstates:\n"
+                       "  go: {call: deep%d, when: {ok: ok, too_deep: deep, failed: deep}}\n"
+                       "  ok: {end: ok}\n  deep: {end: too_deep}\n"
+                     : "flow: deep%d\nversion: %d\nlocales: [en]\nstates: {ok: {end: ok}}\n",
+                 i, i + 1);
+        add(set, text);
+    }
+    start("deep2", "");
+    assert_true(slice_equal_text(effect(FLOW_END)->name, "ok"));
+    start("deep1", "");
+    assert_true(slice_equal_text(effect(FLOW_END)->name, "too_deep"));
+}
+
+static void a_full_state_is_noted_and_nothing_is_lost(void **unused)
+{
+    static const char big[] = "flow: big\nversion: 1\nlocales: [en]\n"
+                              "slots: {a: {type: text}, b: {type: text}}\n"
+                              "states:\n"
+                              "  q1: {ask: a, when: {filled: q2, exhausted: out, timeout: out}}\n"
+                              "  q2: {ask: b, when: {filled: out, exhausted: out, timeout: out}}\n"
+                              "  out: {end: done}\n";
+    char text[600];
+    uint8_t bytes[FLOW_STATE_BYTES_MAX];
+
+    (void)unused;
+    add(set, big);
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    start("big", "");
+    say(text, FLOW_LADDER_SILENT); /* cut to what a slot holds */
+    at("q2");
+    say(text, FLOW_LADDER_SILENT);
+    assert_true(noted("state_full"));
+    at("q2");
+    assert_in_range(flow_state_encode(&state, bytes), 500, FLOW_STATE_BYTES_MAX);
+    say("short", FLOW_LADDER_SILENT);
+    assert_int_equal(state.depth, 0);
+}
+
 /* ---- determinism ---- */
 static uint64_t seed;
 static unsigned dice(unsigned sides)
@@ -698,6 +775,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_run_stays_on_its_version_or_moves_where_it_is_told, begin,
                                         finish),
         cmocka_unit_test_setup_teardown(a_state_of_a_flow_that_is_gone_is_a_fault, begin, finish),
+        cmocka_unit_test_setup_teardown(slots_live_as_long_as_they_are_kept, begin, finish),
+        cmocka_unit_test_setup_teardown(the_stack_is_eight_flows_deep_and_not_nine, begin, finish),
+        cmocka_unit_test_setup_teardown(a_full_state_is_noted_and_nothing_is_lost, begin, finish),
         cmocka_unit_test_setup_teardown(replay_is_equal_byte_for_byte, begin, finish),
         cmocka_unit_test_setup_teardown(damaged_states_are_refused, begin, finish),
     };

@@ -375,9 +375,10 @@ static void combinations_print(const struct story_combinations *r, bool json)
     if (json)
         printf("{\"flows\":%u,\"composing\":%u,\"scenarios\":%u,\"passed\":%u,"
                "\"interruptPairs\":%u,\"pairsPassed\":%u,\"digressions\":%u,\"corrections\":%u,"
-               "\"rowsCovered\":%zu,\"rowsTotal\":%zu}\n",
+               "\"valuePairs\":%u,\"valuePairsTotal\":%u,\"rowsCovered\":%zu,\"rowsTotal\":%zu}\n",
                r->flows, r->composing, r->scenarios, r->passed, r->interrupt_pairs, r->pairs_passed,
-               r->digressions, r->corrections, r->rows_covered, r->rows_total);
+               r->digressions, r->corrections, r->value_pairs, r->value_pairs_total,
+               r->rows_covered, r->rows_total);
     else
         printf(
             "%u flows, %u call others; %u of %u scenarios and %u of %u interrupted pairs passed; "

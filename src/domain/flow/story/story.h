@@ -75,7 +75,8 @@ struct story_combinations {
     unsigned flows, composing;
     unsigned scenarios, passed; /* flow x channel x locale x outcome, and the rest of (b) */
     unsigned interrupt_pairs, pairs_passed;
-    unsigned digressions, corrections; /* among the scenarios */
+    unsigned digressions, corrections;       /* among the scenarios */
+    unsigned value_pairs, value_pairs_total; /* of enums that are filled together */
     size_t rows_covered, rows_total;
     char first_failure[512];
 };

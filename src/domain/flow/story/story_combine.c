@@ -13,7 +13,9 @@
 
 enum {
     OUTCOMES_MAX = 32,
-    TRIES_MAX = 400,     /* walks to find all outcomes of one flow on one channel */
+    TRIES_MAX = 400, /* walks to find all outcomes of one flow on one channel */
+    COVER_TRIES_MAX = 6,
+    PAIR_FRUITLESS_MAX = 600,
     PAIR_TRIES_MAX = 60, /* walks to find one where the interrupting flow comes to an end */
 };
 
@@ -56,6 +58,96 @@ static bool replay(struct combiner *c, const struct walk *walk)
     free(tally);
     free(report);
     return passed;
+}
+
+/* ---- pairs of values ---- */
+/* Which value of an enum is filled in the flow's own frame; FLOW_NO: none. */
+static unsigned value_filled(const struct walk *walk, unsigned slot)
+{
+    const struct flow_slot_def *def = flow_slot_def(walk->flow, slot);
+    const struct flow_value_def *values = FLOW_TABLE(walk->flow, values, struct flow_value_def);
+    struct flow_record record;
+    const uint8_t *bytes;
+
+    if (def->type != FLOW_SLOT_ENUM || walk->session.state.depth == 0 ||
+        walk->session.state.frames[0].flow != walk->flow->hash ||
+        !flow_area_get(&walk->session.state, def->keep >= FLOW_KEEP_SESSION ? 0 : 1, def->hash,
+                       &record, &bytes))
+        return FLOW_NO;
+    for (unsigned v = 0; v < def->value_count; v++) {
+        if (slice_equal_text(slice_make(bytes, record.len),
+                             flow_str(walk->flow, values[def->value0 + v].name)))
+            return def->value0 + v;
+    }
+    return FLOW_NO;
+}
+
+/* pairs: one byte for each two values of the flow. True: one was new. */
+static bool pairs_note(const struct walk *walk, uint8_t *pairs)
+{
+    unsigned values = walk->flow->values.count;
+    bool fresh = false;
+
+    for (unsigned i = 0; i < walk->flow->slots.count; i++) {
+        unsigned a = value_filled(walk, i);
+
+        for (unsigned k = i + 1; a != FLOW_NO && k < walk->flow->slots.count; k++) {
+            unsigned b = value_filled(walk, k);
+
+            if (b == FLOW_NO || pairs[a * values + b] != 0)
+                continue;
+            pairs[a * values + b] = 1;
+            fresh = true;
+        }
+    }
+    return fresh;
+}
+
+/* Of two slots that were ever filled together: how many of their pairs of values were. */
+static void pairs_count(const struct flow *flow, const uint8_t *pairs, unsigned i, unsigned k,
+                        struct story_combinations *out)
+{
+    const struct flow_slot_def *a = flow_slot_def(flow, i);
+    const struct flow_slot_def *b = flow_slot_def(flow, k);
+    unsigned seen = 0;
+
+    for (unsigned v = 0; v < a->value_count; v++) {
+        for (unsigned w = 0; w < b->value_count; w++)
+            seen += pairs[(a->value0 + v) * flow->values.count + b->value0 + w];
+    }
+    if (seen > 0) {
+        out->value_pairs += seen;
+        out->value_pairs_total += (unsigned)a->value_count * b->value_count;
+    }
+}
+
+/* Calm walks until no new pair was seen for a while; each with a new one is a scenario. */
+static void pairs_of(struct combiner *c, const struct flow *flow)
+{
+    uint8_t *pairs = mem_zalloc((size_t)flow->values.count * flow->values.count + 1);
+    unsigned fruitless = 0;
+
+    while (flow->values.count > 0 && fruitless < PAIR_FRUITLESS_MAX) {
+        struct walk *walk = walk_create(c->set, flow, ++c->seed);
+        bool fresh = false;
+
+        walk->tame = true;
+        walk_start(walk);
+        do {
+            fresh |= pairs_note(walk, pairs);
+        } while (walk->step_count < WALK_STEPS_MAX && walk_step(walk));
+        if (fresh) {
+            c->result->scenarios++;
+            c->result->passed += !walk->failed && replay(c, walk);
+        }
+        fruitless = fresh ? 0 : fruitless + 1;
+        walk_destroy(&walk);
+    }
+    for (unsigned i = 0; i < flow->slots.count; i++) {
+        for (unsigned k = i + 1; k < flow->slots.count; k++)
+            pairs_count(flow, pairs, i, k, c->result);
+    }
+    free(pairs);
 }
 
 /* One walk of the flow; at asks, a question and a correction first. */
@@ -122,18 +214,21 @@ static void scenarios_of(struct combiner *c, const struct flow *flow, const char
     free(seen);
 }
 
-/* What no scenario passed on the way: stories made for it. */
+/* What no scenario passed on the way: stories made for it; once more when a row stayed away. */
 static void cover_the_rest(struct combiner *c, const struct flow *flow)
 {
     struct story_tally *tally = mem_zalloc(sizeof(*tally));
     struct flow_report *report = mem_zalloc(sizeof(*report));
-    struct story_paths paths;
+    struct story_paths paths = { .covered = 0, .total = 1 };
     struct buf source;
 
     buf_init(&source, 64 * 1024 * 1024);
-    story_paths_generate(c->set, flow, NULL, NULL, c->seed, &source, &paths);
-    if (source.len > 0)
-        story_run(c->set, buf_slice(&source), "generated", c->coverage, tally, report);
+    for (unsigned try = 0; try < COVER_TRIES_MAX && paths.covered < paths.total; try++) {
+        buf_clear(&source);
+        story_paths_generate(c->set, flow, NULL, NULL, ++c->seed, &source, &paths);
+        if (source.len > 0)
+            story_run(c->set, buf_slice(&source), "generated", c->coverage, tally, report);
+    }
     c->result->scenarios += (unsigned)tally->stories;
     c->result->passed += (unsigned)tally->passed;
     if (tally->failed > 0)
@@ -255,6 +350,7 @@ void story_combine(const struct flow_set *set, uint64_t seed, struct story_combi
                 scenarios_of(&c, flow, channels[k], flow_str(flow, flow->locales[l]));
         }
         cover_the_rest(&c, flow);
+        pairs_of(&c, flow);
     }
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < count; k++) {

@@ -154,12 +154,12 @@ bool story_text_is_question(struct slice text)
 
 static const char *mock_ladder(void *ctx, struct slice text)
 {
-    static char rung[32];
-    const struct story_mock *mock = ctx;
+    struct story_mock *mock = ctx;
 
     if (mock->rung != NULL) {
-        snprintf(rung, sizeof(rung), "%.*s", (int)mock->rung->text.len, mock->rung->text.ptr);
-        return strcmp(rung, "none") == 0 ? NULL : rung;
+        snprintf(mock->rung_name, sizeof(mock->rung_name), "%.*s", (int)mock->rung->text.len,
+                 mock->rung->text.ptr);
+        return strcmp(mock->rung_name, "none") == 0 ? NULL : mock->rung_name;
     }
     return story_text_is_question(text) ? "faq" : NULL;
 }

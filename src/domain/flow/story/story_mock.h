@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The world of a story, out of its source: `given`, `mock`, and the stand-in of the ladder. Private
- * to this folder. */
+/* The world of a story, out of its source: `given`, `mock`, and the stand-in of the ladder. For
+ * this folder and for `kefu flow run`. */
 #ifndef KEFU_STORY_MOCK_H
 #define KEFU_STORY_MOCK_H
 
@@ -11,6 +11,7 @@ struct story_mock {
     const struct flow_node *given;
     const struct flow_node *actions; /* `mock` */
     const struct flow_node *rung;    /* of the step at hand, or NULL */
+    char rung_name[32];
     int utc_offset_minutes;
     const char *fault_at; /* action that fails instead, NULL: none */
     const char *fault_outcome;
