@@ -110,28 +110,52 @@ static enum err_code workspace_fill(struct gateway_session *session, struct chat
     return ERR_OK;
 }
 
-/* Remembers what the session watches, so that it can stop watching when it goes. */
+static uint32_t subscription_find(const struct gateway_agent *agent, struct conv_id conv)
+{
+    uint32_t at = 0;
+
+    while (at < agent->conv_count && agent->convs[at] != conv.v)
+        at++;
+    return at;
+}
+
+/* Remembers what the session watches before it does, so that it can stop watching when it goes. */
 static enum err_code subscription_note(struct gateway_session *session,
                                        const struct chat_action *action, struct err *err)
 {
     struct gateway_agent *agent = session->agent;
-    uint32_t at = 0;
+    uint32_t at = subscription_find(agent, action->conv);
 
+    if (action->off)
+        return ERR_OK;
     if (action->inbox) {
-        agent->inbox = !action->off;
+        agent->inbox = true;
         return ERR_OK;
     }
-    while (at < agent->conv_count && agent->convs[at] != action->conv.v)
-        at++;
-    if (action->off && at < agent->conv_count)
-        agent->convs[at] = agent->convs[--agent->conv_count];
-    if (action->off || at < agent->conv_count)
+    if (at < agent->conv_count)
         return ERR_OK;
     if (at == GATEWAY_SUBSCRIPTIONS_MAX)
         return err_set_field(err, ERR_TOO_BIG, "subscribe.conversationId",
                              "at most %d conversations", GATEWAY_SUBSCRIPTIONS_MAX);
     agent->convs[agent->conv_count++] = action->conv.v;
     return ERR_OK;
+}
+
+/* And forgets it only when it is on its way: a watcher that nobody takes off stays for ever. */
+static void subscription_forget(struct gateway_session *session, const struct chat_action *action)
+{
+    struct gateway_agent *agent = session->agent;
+    uint32_t at;
+
+    if (action->kind != CHAT_SUBSCRIBE || !action->off)
+        return;
+    if (action->inbox) {
+        agent->inbox = false;
+        return;
+    }
+    at = subscription_find(agent, action->conv);
+    if (at < agent->conv_count)
+        agent->convs[at] = agent->convs[--agent->conv_count];
 }
 
 static enum err_code map_run(struct gateway_session *session, const Kefu__V1__ClientFrame *frame,
@@ -183,4 +207,6 @@ void gateway_action(struct gateway_session *session, const Kefu__V1__ClientFrame
     }
     if (rc != ERR_OK)
         gateway_session_error(session, frame->id, &err);
+    else
+        subscription_forget(session, &action);
 }
