@@ -73,7 +73,7 @@ enum api_effect {
     API_EFFECT_DIRECTORY = 1 << 0, /* sites or agents changed: every shard loads them again */
     API_EFFECT_BOT = 1 << 1,       /* FAQ, rules or ladder changed: the bot is built again */
     API_EFFECT_TICKET = 1 << 2,    /* issue a ticket for `who`; body is the WsTicket */
-    API_EFFECT_REVOKE = 1 << 3,    /* end the sockets of revoke_session or revoke_agent */
+    API_EFFECT_REVOKE = 1 << 3,    /* end the sockets of revoke_session, _agent or _token */
     API_EFFECT_CHAT = 1 << 4,      /* submit `chat`, reply with api_chat_reply */
 };
 
@@ -102,6 +102,7 @@ struct api_reply {
     struct auth_principal who;
     uint64_t revoke_session;
     uint64_t revoke_agent;
+    uint64_t revoke_token;
     struct api_chat chat;
 };
 void api_reply_init(struct api_reply *reply);
@@ -127,11 +128,12 @@ MUST_USE enum err_code api_authenticate_token(struct api *api, struct slice toke
 /* [worker] Start-up: the one-time setup secret when there is no agent yet, else an empty text. */
 MUST_USE enum err_code api_setup_begin(struct api *api, char out[AUTH_SECRET_TEXT_MAX],
                                        struct err *err);
-/* [worker] For `kefu admin`: makes an agent or gives one a new password. */
+/* [worker] For `kefu admin`: makes an agent, or gives one a new password, which ends its log-ins;
+ * agent_id: whose sockets are to be ended. */
 MUST_USE enum err_code api_admin_create(struct api *api, struct slice email, struct slice name,
                                         struct slice role, struct slice password, struct err *err);
 MUST_USE enum err_code api_admin_reset(struct api *api, struct slice email, struct slice password,
-                                       struct err *err);
+                                       uint64_t *agent_id, struct err *err);
 
 /* [any] The document at /api/v1/openapi.json. */
 void api_openapi(struct buf *out);

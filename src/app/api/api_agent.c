@@ -9,8 +9,6 @@
 #include "limit.h"
 #include "schema.h"
 
-enum { SESSIONS_ENDED_MAX = 100 }; /* log-ins of one person */
-
 static bool may_manage(struct api_call *call, const char *role)
 {
     struct permission_set set = { call->who.permissions };
@@ -73,11 +71,8 @@ static enum err_code agent_list(struct api_call *call, struct err *err)
         list->items[i] = agent->agent;
     }
     list->n_items = records.n;
-    if (records.more) {
-        char next[24];
-        snprintf(next, sizeof(next), "%llu", (unsigned long long)records.items[records.n - 1].id);
-        list->next = arena_strdup(call->arena, slice_of(next));
-    }
+    if (records.more)
+        list->next = api_page_next(call, records.items[records.n - 1].id);
     call->answer = &list->base;
     return ERR_OK;
 }
@@ -146,28 +141,20 @@ static enum err_code agent_create(struct api_call *call, struct err *err)
     return rc;
 }
 
-static bool body_names(struct api_call *call, const char *field)
-{
-    char quoted[32];
-    int len = snprintf(quoted, sizeof(quoted), "\"%s\"", field);
-
-    return memmem(call->request->body.ptr, call->request->body.len, quoted, (size_t)len) != NULL;
-}
-
 static void agent_merge(struct api_call *call, Kefu__V1__Agent *agent,
                         const Kefu__V1__Agent *change)
 {
-    if (body_names(call, "email"))
+    if (api_body_names(call, "email"))
         agent->email = change->email;
-    if (body_names(call, "name"))
+    if (api_body_names(call, "name"))
         agent->name = change->name;
-    if (body_names(call, "role"))
+    if (api_body_names(call, "role"))
         agent->role = change->role;
-    if (body_names(call, "capacity"))
+    if (api_body_names(call, "capacity"))
         agent->capacity = change->capacity;
-    if (body_names(call, "disabled"))
+    if (api_body_names(call, "disabled"))
         agent->disabled = change->disabled;
-    if (body_names(call, "locale"))
+    if (api_body_names(call, "locale"))
         agent->locale = change->locale;
 }
 
@@ -176,7 +163,7 @@ enum err_code api_agent_logout(struct api_call *call, uint64_t agent_id, struct 
 {
     struct store_record_query query = { .kind = STORE_LOGIN_SESSION,
                                         .parent = agent_id,
-                                        .limit = SESSIONS_ENDED_MAX };
+                                        .limit = API_SESSIONS_MAX };
     struct store_records records;
     enum err_code rc = store_record_list(call->api->store, &query, call->arena, &records, err);
 
@@ -221,8 +208,8 @@ static enum err_code last_owner_check(struct api_call *call, uint64_t leaving, s
 
 static enum err_code agent_patch(struct api_call *call, struct err *err)
 {
-    struct store_change changes[SESSIONS_ENDED_MAX + 3] = { { .op = STORE_UPDATE,
-                                                              .kind = STORE_AGENT } };
+    struct store_change changes[API_SESSIONS_MAX + 3] = { { .op = STORE_UPDATE,
+                                                            .kind = STORE_AGENT } };
     struct store_change *at = changes + 1;
     struct api_commit commit = { .changes = changes, .action = "agents.update" };
     const Kefu__V1__Agent *change = (const Kefu__V1__Agent *)call->body;
@@ -242,16 +229,16 @@ static enum err_code agent_patch(struct api_call *call, struct err *err)
     was_on = !record->agent->disabled;
     agent_merge(call, record->agent, change);
     rc = agent_check(call, record->agent, err);
-    if (rc == ERR_OK && body_names(call, "password"))
+    if (rc == ERR_OK && api_body_names(call, "password"))
         rc = password_set(call, record, change->password, err);
     rights = strcmp(old_role, record->agent->role) != 0 || (was_on && record->agent->disabled) ||
-             body_names(call, "password");
+             api_body_names(call, "password");
     if (rc == ERR_OK && strcmp(old_role, "owner") == 0 && rights)
         rc = strcmp(record->agent->role, "owner") == 0 && !record->agent->disabled
                  ? ERR_OK
                  : last_owner_check(call, call->id, err);
     if (rc == ERR_OK && rights)
-        rc = api_agent_logout(call, call->id, &at, SESSIONS_ENDED_MAX, err);
+        rc = api_agent_logout(call, call->id, &at, API_SESSIONS_MAX, err);
     if (rc != ERR_OK)
         return rc;
     commit.count = (size_t)(at - changes);
@@ -275,8 +262,8 @@ static enum err_code agent_patch(struct api_call *call, struct err *err)
 
 static enum err_code agent_delete(struct api_call *call, struct err *err)
 {
-    struct store_change changes[SESSIONS_ENDED_MAX + 3] = { { .op = STORE_DELETE,
-                                                              .kind = STORE_AGENT } };
+    struct store_change changes[API_SESSIONS_MAX + 3] = { { .op = STORE_DELETE,
+                                                            .kind = STORE_AGENT } };
     struct store_change *at = changes + 1;
     struct api_commit commit = { .changes = changes, .action = "agents.delete" };
     Kefu__V1__AgentRecord *record = NULL;
@@ -287,7 +274,7 @@ static enum err_code agent_delete(struct api_call *call, struct err *err)
     if (rc == ERR_OK && strcmp(record->agent->role, "owner") == 0)
         rc = last_owner_check(call, call->id, err);
     if (rc == ERR_OK)
-        rc = api_agent_logout(call, call->id, &at, SESSIONS_ENDED_MAX, err);
+        rc = api_agent_logout(call, call->id, &at, API_SESSIONS_MAX, err);
     if (rc != ERR_OK)
         return rc;
     commit.count = (size_t)(at - changes);

@@ -87,6 +87,11 @@ static enum err_code session_touch(struct api *api, struct store_record *record,
     return rc == ERR_CONFLICT || rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
 
+static bool session_over(const Kefu__V1__LoginSession *session, int64_t now)
+{
+    return now - session->seen_at > SESSION_IDLE_MS || now - session->created_at > SESSION_AGE_MS;
+}
+
 static enum err_code session_find(struct api *api, struct slice secret, struct arena *arena,
                                   struct auth_principal *out, Kefu__V1__LoginSession **session,
                                   struct err *err)
@@ -99,6 +104,7 @@ static enum err_code session_find(struct api *api, struct slice secret, struct a
     bool found = false;
     enum err_code rc;
 
+    out->proved_us = clock_mono_us(api->clock);
     auth_secret_lookup(secret, lookup);
     rc = store_record_by_lookup(api->store, STORE_LOGIN_SESSION, 0, slice_of(lookup), arena,
                                 &record, &found, err);
@@ -110,8 +116,7 @@ static enum err_code session_find(struct api *api, struct slice secret, struct a
     if (rc != ERR_OK)
         return rc;
     found_session = (Kefu__V1__LoginSession *)msg;
-    if (now - found_session->seen_at > SESSION_IDLE_MS ||
-        now - found_session->created_at > SESSION_AGE_MS)
+    if (session_over(found_session, now))
         return err_set(err, ERR_UNAUTHENTICATED, "log-in has ended");
     rc = principal_of_agent(api, found_session->agent_id, arena, out, err);
     if (rc == ERR_OK)
@@ -134,6 +139,7 @@ enum err_code api_authenticate_token(struct api *api, struct slice token, struct
     enum err_code rc;
 
     memset(out, 0, sizeof(*out));
+    out->proved_us = clock_mono_us(api->clock);
     auth_secret_lookup(token, lookup);
     rc = store_record_by_lookup(api->store, STORE_API_TOKEN, 0, slice_of(lookup), arena, &record,
                                 &found, err);
@@ -246,6 +252,31 @@ void api_session_reply(struct api_call *call, const Kefu__V1__Agent *agent, cons
     call->answer = &reply->base;
 }
 
+/* Nobody logs out, people close the window: what has ended goes at the next log-in, and the oldest
+ * when there are too many, so that ending all of them is one list. A log-in does not fail by it. */
+static void sessions_trim(struct api_call *call, uint64_t agent_id)
+{
+    struct store_record_query query = { .kind = STORE_LOGIN_SESSION,
+                                        .parent = agent_id,
+                                        .limit = API_SESSIONS_MAX };
+    struct store_records records = { 0 };
+
+    if (store_record_list(call->api->store, &query, call->arena, &records, NULL) != ERR_OK)
+        return;
+    for (size_t i = 0; i < records.n; i++) {
+        struct store_change change = { .op = STORE_DELETE, .kind = STORE_LOGIN_SESSION };
+        Kefu__V1__LoginSession *session = NULL;
+        bool over = api_decode(&kefu__v1__login_session__descriptor, records.items[i].body,
+                               call->arena, &session, NULL) != ERR_OK ||
+                    session_over(session, call->now_ms);
+
+        change.record.id = records.items[i].id;
+        if ((over || (i == 0 && records.n == API_SESSIONS_MAX)) &&
+            store_admin_run(call->api->store, &change, 1, NULL, NULL) != ERR_OK)
+            return; /* another log-in does the same at this moment */
+    }
+}
+
 enum err_code api_session_create(struct api_call *call, const Kefu__V1__Agent *agent,
                                  Kefu__V1__SessionReply *reply, struct err *err)
 {
@@ -258,6 +289,7 @@ enum err_code api_session_create(struct api_call *call, const Kefu__V1__Agent *a
     uint8_t hash[AUTH_HASH_BYTES];
     enum err_code rc;
 
+    sessions_trim(call, agent->id);
     auth_secret_make("", secret);
     auth_secret_make("", csrf);
     auth_secret_hash(slice_of(secret), hash);

@@ -124,6 +124,10 @@ Google__Protobuf__Timestamp *api_timestamp(struct api_call *call, int64_t ms);
 struct slice api_query(struct api_call *call, const char *name);
 uint64_t api_query_u64(struct api_call *call, const char *name);
 unsigned api_query_limit(struct api_call *call);
+/* The cursor of the page behind the record of this id. */
+char *api_page_next(struct api_call *call, uint64_t last_id);
+/* Whether the JSON object of the body names this field itself. */
+bool api_body_names(struct api_call *call, const char *field);
 enum err_code api_text_check(const char *field, const char *text, size_t min, size_t max,
                              struct err *err);
 char *api_text_lower(struct arena *arena, const char *text);
@@ -141,6 +145,8 @@ enum err_code api_commit_run(struct api_call *call, struct api_commit *commit, s
 /* The earlier reply of the same POST: *done. A key used for something else is a conflict. */
 enum err_code api_repeat_find(struct api_call *call, bool *done, struct err *err);
 
+enum { API_SESSIONS_MAX = 100 }; /* log-ins of one person at once; the oldest goes */
+
 /* The message of a stored record, with the version of its row. */
 enum err_code api_agent_load(struct api_call *call, uint64_t id, Kefu__V1__AgentRecord **out,
                              struct store_record *record, struct err *err);
@@ -149,7 +155,7 @@ enum err_code api_agent_by_email(struct api_call *call, const char *email,
                                  struct err *err);
 enum err_code api_agent_encode(struct api_call *call, const Kefu__V1__AgentRecord *agent,
                                struct slice *out, struct err *err);
-/* Ends every log-in of an agent but `except`. */
+/* Ends every log-in of an agent but the caller's own. */
 enum err_code api_agent_logout(struct api_call *call, uint64_t agent_id, struct store_change **at,
                                size_t room, struct err *err);
 

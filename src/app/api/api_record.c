@@ -130,6 +130,14 @@ unsigned api_query_limit(struct api_call *call)
     return limit > STORE_PAGE_MAX ? STORE_PAGE_MAX : (unsigned)limit;
 }
 
+char *api_page_next(struct api_call *call, uint64_t last_id)
+{
+    char next[24];
+    int len = snprintf(next, sizeof(next), "%llu", (unsigned long long)last_id);
+
+    return arena_strdup(call->arena, slice_make(next, (size_t)len));
+}
+
 enum err_code api_text_check(const char *field, const char *text, size_t min, size_t max,
                              struct err *err)
 {
@@ -330,11 +338,8 @@ enum err_code api_record_list(struct api_call *call, struct err *err)
         message_present(call, &records.items[i], list->items[i]);
     }
     list->n_items = records.n;
-    if (records.more) {
-        char next[24];
-        snprintf(next, sizeof(next), "%llu", (unsigned long long)records.items[records.n - 1].id);
-        list->next = arena_strdup(call->arena, slice_of(next));
-    }
+    if (records.more)
+        list->next = api_page_next(call, records.items[records.n - 1].id);
     call->answer = &list->base;
     return ERR_OK;
 }
@@ -445,6 +450,21 @@ static bool json_name_next(struct slice *json, struct slice *name)
                 return true;
             }
         }
+    }
+    return false;
+}
+
+bool api_body_names(struct api_call *call, const char *field)
+{
+    struct slice json = slice_trim(call->request->body);
+    struct slice name;
+
+    if (json.len == 0)
+        return false;
+    json = slice_make(json.ptr + 1, json.len - 1);
+    while (json_name_next(&json, &name)) {
+        if (field_name_is(field, name))
+            return true;
     }
     return false;
 }

@@ -397,12 +397,14 @@ enum err_code api_admin_create(struct api *api, struct slice email, struct slice
 }
 
 enum err_code api_admin_reset(struct api *api, struct slice email, struct slice password,
-                              struct err *err)
+                              uint64_t *agent_id, struct err *err)
 {
     struct arena arena;
     struct api_call call = { .api = api, .arena = &arena, .now_ms = clock_wall_ms(api->clock) };
-    struct store_change changes[3] = { { .op = STORE_UPDATE, .kind = STORE_AGENT } };
-    struct api_commit commit = { .changes = changes, .count = 1, .action = "admin.reset" };
+    struct store_change changes[API_SESSIONS_MAX + 3] = { { .op = STORE_UPDATE,
+                                                            .kind = STORE_AGENT } };
+    struct store_change *at = changes + 1;
+    struct api_commit commit = { .changes = changes, .action = "admin.reset" };
     Kefu__V1__AgentRecord *agent = NULL;
     char hash[AUTH_PASSWORD_HASH_MAX];
     enum err_code rc;
@@ -415,13 +417,16 @@ enum err_code api_admin_reset(struct api *api, struct slice email, struct slice 
             api_agent_by_email(&call, arena_strdup(&arena, email), &agent, &changes[0].record, err);
     if (rc == ERR_OK)
         rc = auth_password_hash(password, hash, err);
+    if (rc == ERR_OK)
+        rc = api_agent_logout(&call, changes[0].record.id, &at, API_SESSIONS_MAX, err);
     if (rc == ERR_OK) {
         agent->password_hash = hash;
         agent->failures = 0;
         agent->locked_until = 0;
         agent->agent->disabled = false;
         call.who.workspace_id = changes[0].record.workspace;
-        commit.target = changes[0].record.id;
+        commit.target = *agent_id = changes[0].record.id;
+        commit.count = (size_t)(at - changes);
         rc = api_agent_encode(&call, agent, &changes[0].record.body, err);
     }
     if (rc == ERR_OK)

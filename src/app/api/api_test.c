@@ -352,6 +352,119 @@ static void api_token_reaches_no_further_than_its_scopes(void **state)
     assert_int_equal(f->reply.status, 403);
 }
 
+static void a_deleted_token_ends_its_sockets(void **state)
+{
+    struct fixture *f = *state;
+    char id[32];
+    char path[64];
+
+    set_up(f);
+    call(f, "POST", "/api/v1/api-tokens", "{\"name\":\"t\",\"scopes\":[\"knowledge:read\"]}");
+    text_take(f->reply.body.ptr, "id", id, sizeof(id));
+    snprintf(path, sizeof(path), "/api/v1/api-tokens/%s", id);
+    call(f, "DELETE", path, "");
+    assert_int_equal(f->reply.status, 200);
+    assert_true((f->reply.effects & API_EFFECT_REVOKE) != 0);
+    assert_int_equal(f->reply.revoke_token, strtoull(id, NULL, 10));
+}
+
+static void tokens_are_listed_page_by_page(void **state)
+{
+    struct fixture *f = *state;
+    char next[32];
+    char path[64];
+
+    set_up(f);
+    for (int i = 0; i < 2; i++) {
+        call(f, "POST", "/api/v1/api-tokens", "{\"name\":\"t\",\"scopes\":[\"knowledge:read\"]}");
+        assert_int_equal(f->reply.status, 201);
+    }
+    text_take(call(f, "GET", "/api/v1/api-tokens?limit=1", ""), "next", next, sizeof(next));
+    snprintf(path, sizeof(path), "/api/v1/api-tokens?after=%s", next);
+    assert_non_null(strstr(call(f, "GET", path, ""), "\"items\":[{"));
+    assert_null(strstr(f->reply.body.ptr, "\"next\""));
+}
+
+/* The words of a value are no names of fields. */
+static void an_agent_may_be_called_password(void **state)
+{
+    struct fixture *f = *state;
+    char id[32];
+    char path[64];
+
+    set_up(f);
+    text_take(call(f, "GET", "/api/v1/session", ""), "id", id, sizeof(id));
+    snprintf(path, sizeof(path), "/api/v1/agents/%s", id);
+    call(f, "PATCH", path, "{\"name\":\"password\"}");
+    assert_int_equal(f->reply.status, 200);
+    assert_int_equal(f->reply.effects & API_EFFECT_REVOKE, 0);
+    call(f, "PATCH", path, "{\"password\":\"short\"}");
+    assert_int_equal(f->reply.status, 400);
+}
+
+static unsigned sessions_count(struct fixture *f)
+{
+    struct store_record_query query = { .kind = STORE_LOGIN_SESSION, .limit = STORE_PAGE_MAX };
+    struct store_records records;
+
+    arena_reset(&f->arena);
+    assert_int_equal(store_record_list(f->store, &query, &f->arena, &records, NULL), ERR_OK);
+    return (unsigned)records.n;
+}
+
+/* As log-ins of long ago would have left it. */
+static void session_insert(struct fixture *f, uint64_t id, uint64_t agent, int64_t seen_at)
+{
+    struct store_change change = { .op = STORE_INSERT, .kind = STORE_LOGIN_SESSION };
+    Kefu__V1__LoginSession session = KEFU__V1__LOGIN_SESSION__INIT;
+    uint8_t body[64];
+    char lookup[24];
+
+    session.agent_id = agent;
+    session.created_at = session.seen_at = seen_at;
+    snprintf(lookup, sizeof(lookup), "old-%llu", (unsigned long long)id);
+    change.record = (struct store_record){
+        .id = id, .workspace = 1, .parent = agent, .lookup = slice_of(lookup), .created_at = seen_at
+    };
+    change.record.body = slice_make(body, kefu__v1__login_session__pack(&session, body));
+    assert_int_equal(store_admin_run(f->store, &change, 1, NULL, NULL), ERR_OK);
+}
+
+static void log_ins_that_have_ended_do_not_pile_up(void **state)
+{
+    struct fixture *f = *state;
+    int64_t now = clock_wall_ms(&clock_system);
+    uint64_t agent;
+    char id[32];
+
+    set_up(f);
+    text_take(call(f, "GET", "/api/v1/session", ""), "id", id, sizeof(id));
+    agent = strtoull(id, NULL, 10);
+    for (uint64_t i = 1; i <= 5; i++)
+        session_insert(f, i, agent, now - INT64_C(13) * 3600 * 1000);
+    login_as(f, "boss@shop.test");
+    assert_int_equal(sessions_count(f), 2);
+    for (uint64_t i = 1; i <= API_SESSIONS_MAX - 2; i++)
+        session_insert(f, i, agent, now);
+    assert_int_equal(sessions_count(f), API_SESSIONS_MAX);
+    login_as(f, "boss@shop.test");
+    assert_int_equal(sessions_count(f), API_SESSIONS_MAX);
+}
+
+static void a_reset_password_ends_every_log_in(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t agent = 0;
+
+    set_up(f);
+    assert_int_equal(api_admin_reset(f->api, SLICE_LITERAL("boss@shop.test"),
+                                     SLICE_LITERAL("another horse battery"), &agent, NULL),
+                     ERR_OK);
+    assert_true(agent != 0);
+    call(f, "GET", "/api/v1/session", "");
+    assert_int_equal(f->reply.status, 401);
+}
+
 static void last_owner_stays(void **state)
 {
     struct fixture *f = *state;
@@ -454,6 +567,11 @@ int main(void)
         CASE(every_route_answers_each_role_by_its_permission),
         CASE(record_lives_through_versions_and_repeats),
         CASE(api_token_reaches_no_further_than_its_scopes),
+        CASE(a_deleted_token_ends_its_sockets),
+        CASE(tokens_are_listed_page_by_page),
+        CASE(an_agent_may_be_called_password),
+        CASE(log_ins_that_have_ended_do_not_pile_up),
+        CASE(a_reset_password_ends_every_log_in),
         CASE(last_owner_stays),
         CASE(openapi_describes_every_route),
         CASE(faq_import_names_bad_lines_and_takes_the_good_ones),

@@ -34,6 +34,8 @@ static enum err_code token_list(struct api_call *call, struct err *err)
         list->items[i]->created_at = api_timestamp(call, records.items[i].created_at);
     }
     list->n_items = records.n;
+    if (records.more)
+        list->next = api_page_next(call, records.items[records.n - 1].id);
     call->answer = &list->base;
     return ERR_OK;
 }
@@ -107,6 +109,8 @@ static enum err_code token_delete(struct api_call *call, struct err *err)
         rc = api_commit_run(call, &commit, err);
     if (rc != ERR_OK)
         return rc;
+    call->reply->effects |= API_EFFECT_REVOKE;
+    call->reply->revoke_token = call->id;
     call->answer = api_message_new(call, call->route->reply, err);
     return call->answer != NULL ? ERR_OK : err->code;
 }

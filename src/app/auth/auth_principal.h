@@ -15,8 +15,9 @@ struct auth_principal {
     uint64_t session_id; /* the log-in; 0 for API tokens */
     uint64_t token_id;   /* the API token; 0 for log-ins */
     uint64_t permissions;
-    uint8_t role;   /* enum role */
-    bool by_cookie; /* then CSRF header and Origin are checked */
+    int64_t proved_us; /* monotonic, just before the store was asked for all of this */
+    uint8_t role;      /* enum role */
+    bool by_cookie;    /* then CSRF header and Origin are checked */
     char name[AUTH_NAME_MAX];
 };
 

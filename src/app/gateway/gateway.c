@@ -539,14 +539,32 @@ void gateway_desk(struct gateway *gateway, struct workspace_id workspace,
     inboxes_send(gateway, workspace, &frame);
 }
 
-void gateway_revoke(struct gateway *gateway, uint64_t login_session, uint64_t agent)
+static bool revokes(const struct gateway_revocation *what, const struct auth_principal *who)
 {
+    return (what->login_session != 0 && who->session_id == what->login_session) ||
+           (what->token != 0 && who->token_id == what->token) ||
+           (what->agent != 0 && who->agent_id == what->agent);
+}
+
+bool gateway_principal_revoked(const struct gateway *gateway, const struct auth_principal *who)
+{
+    for (unsigned i = 0; i < GATEWAY_REVOKED_MAX; i++) {
+        if (who->proved_us <= gateway->revoked[i].at_us && revokes(&gateway->revoked[i].what, who))
+            return true;
+    }
+    return false;
+}
+
+void gateway_revoke(struct gateway *gateway, const struct gateway_revocation *what)
+{
+    gateway->revoked[gateway->revoked_next] =
+        (struct gateway_revoked){ *what, clock_mono_us(gateway->options.clock) };
+    gateway->revoked_next = (gateway->revoked_next + 1) % GATEWAY_REVOKED_MAX;
     for (uint32_t i = 0; i < gateway->slot_count; i++) {
         struct gateway_session *session = gateway->slots[i].session;
         if (session == NULL || session->agent == NULL)
             continue;
-        if ((login_session != 0 && session->agent->who.session_id == login_session) ||
-            (agent != 0 && session->agent->who.agent_id == agent))
+        if (revokes(what, &session->agent->who))
             gateway_session_close(session, GATEWAY_CLOSE_LOGGED_OUT, "logged out");
     }
 }

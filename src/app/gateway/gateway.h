@@ -30,6 +30,7 @@ enum {
     GATEWAY_SESSIONS_MAX = 100000,
     GATEWAY_SUBSCRIPTIONS_MAX = 200, /* conversations that one agent's session watches */
     GATEWAY_HEADS_MAX = 256,         /* conversations whose head a session keeps */
+    GATEWAY_REVOKED_MAX = 256, /* newest revocations; only those of the last half minute matter */
 };
 
 /* Close codes beyond RFC 6455's: what a client should do next differs. */
@@ -145,7 +146,14 @@ void gateway_presence(struct gateway *gateway, struct workspace_id workspace,
 /* The same for the queues. */
 void gateway_desk(struct gateway *gateway, struct workspace_id workspace,
                   const Kefu__V1__DeskPush *push);
-/* Log-out, new role, disabled account: closes the sessions of a log-in (or all of an agent). */
-void gateway_revoke(struct gateway *gateway, uint64_t login_session, uint64_t agent);
+/* Whose rights ended: a log-in, an API token, or all of an agent; 0: not meant. */
+struct gateway_revocation {
+    uint64_t login_session;
+    uint64_t token;
+    uint64_t agent;
+};
+/* Log-out, new role, disabled account, deleted token: closes their sessions, and whoever was proved
+ * before now by a ticket or token that is still on its way is not let in any more. */
+void gateway_revoke(struct gateway *gateway, const struct gateway_revocation *what);
 
 #endif

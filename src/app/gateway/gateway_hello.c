@@ -207,7 +207,7 @@ void gateway_agent_proved(struct gateway *gateway, uint64_t handle,
 
     if (session == NULL || session->state != GATEWAY_PROVING)
         return;
-    if (who == NULL) {
+    if (who == NULL || gateway_principal_revoked(gateway, who)) {
         err_set_field(&err, ERR_UNAUTHENTICATED, "hello.ticket", "not valid any more");
         hello_fault(session, &err);
         return;

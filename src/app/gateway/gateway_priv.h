@@ -69,6 +69,11 @@ struct gateway_slot {
     uint32_t next_free;
 };
 
+struct gateway_revoked {
+    struct gateway_revocation what;
+    int64_t at_us;
+};
+
 struct gateway {
     struct gateway_options options;
     struct gateway_slot *slots;
@@ -77,13 +82,17 @@ struct gateway {
     uint32_t free; /* UINT32_MAX: none */
     uint32_t session_count;
     struct pool sessions;
-    struct arena arena; /* of the frame at work */
-    struct buf out;     /* the frame being encoded */
+    struct arena arena;                                  /* of the frame at work */
+    struct buf out;                                      /* the frame being encoded */
+    struct gateway_revoked revoked[GATEWAY_REVOKED_MAX]; /* a ring */
+    unsigned revoked_next;
 };
 
 struct gateway_session *gateway_session_find(struct gateway *gateway, uint64_t handle);
 struct chat_session gateway_session_ref(const struct gateway_session *session);
 void gateway_session_close(struct gateway_session *session, unsigned code, const char *reason);
+/* Did these rights end after they were read? */
+bool gateway_principal_revoked(const struct gateway *gateway, const struct auth_principal *who);
 bool gateway_session_send(struct gateway_session *session, const Kefu__V1__ServerFrame *frame);
 void gateway_session_error(struct gateway_session *session, uint32_t id, const struct err *err);
 void gateway_session_head(struct gateway_session *session, uint64_t conv, uint32_t head);

@@ -425,13 +425,15 @@ static enum err_code admin_run(struct server *server, const Kefu__V1__ControlReq
                                    .store = server->store,
                                    .clock = &clock_system };
     enum err_code rc = api_create(&options, &server->api, err);
+    uint64_t agent;
 
     if (rc != ERR_OK)
         return rc;
     if (strcmp(request->command, "admin-create") == 0)
         return api_admin_create(server->api, slice_of(request->email), slice_of(request->name),
                                 slice_of(request->role), slice_of(request->password), err);
-    return api_admin_reset(server->api, slice_of(request->email), slice_of(request->password), err);
+    return api_admin_reset(server->api, slice_of(request->email), slice_of(request->password),
+                           &agent, err);
 }
 
 static void completed_nothing(void *ctx, unsigned shard, const struct store_completion *items,

@@ -260,7 +260,9 @@ static void api_done(struct worker_job *job, struct shard *shard)
     if ((reply->effects & (API_EFFECT_DIRECTORY | API_EFFECT_BOT)) != 0)
         node_reload(node);
     if ((reply->effects & API_EFFECT_REVOKE) != 0)
-        node_revoke(node, reply->revoke_session, reply->revoke_agent);
+        node_revoke(node, &(struct gateway_revocation){ .login_session = reply->revoke_session,
+                                                        .token = reply->revoke_token,
+                                                        .agent = reply->revoke_agent });
     if ((reply->effects & API_EFFECT_TICKET) != 0)
         ticket_effect(node, reply);
     if ((reply->effects & API_EFFECT_CHAT) != 0)

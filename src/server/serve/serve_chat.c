@@ -537,25 +537,24 @@ const struct gateway_ops node_gateway_ops = {
 
 struct revoke_msg {
     struct shard_msg head;
-    uint64_t login_session;
-    uint64_t agent;
+    struct gateway_revocation what;
 };
 
 static void revoke_run(struct shard_msg *head, struct shard *shard)
 {
     struct revoke_msg *msg = CONTAINER_OF(head, struct revoke_msg, head);
 
-    gateway_revoke(node_of(shard)->gateway, msg->login_session, msg->agent);
+    gateway_revoke(node_of(shard)->gateway, &msg->what);
     free(msg);
 }
 
-void node_revoke(struct node *node, uint64_t login_session, uint64_t agent)
+void node_revoke(struct node *node, const struct gateway_revocation *what)
 {
     for (uint32_t i = 0; i < node->server->shards; i++) {
         struct revoke_msg *msg = mem_alloc(sizeof(*msg));
         struct shard_msg *head = &msg->head;
 
-        *msg = (struct revoke_msg){ { .run = revoke_run }, login_session, agent };
+        *msg = (struct revoke_msg){ { .run = revoke_run }, *what };
         shard_post_reserved(node_shard(node, i), &head);
     }
 }

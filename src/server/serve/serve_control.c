@@ -29,8 +29,9 @@ struct control {
     struct arena arena;
     Kefu__V1__ControlRequest *request;
     bool working;
-    bool directory; /* agents changed: every shard must know */
-    bool checked;   /* report is the answer's */
+    bool directory;         /* agents changed: every shard must know */
+    uint64_t revoked_agent; /* 0: none */
+    bool checked;           /* report is the answer's */
     struct store_check_report report;
     enum err_code rc;
     struct err err;
@@ -123,7 +124,8 @@ static enum err_code run_create(struct control *control)
 static enum err_code run_reset(struct control *control)
 {
     return api_admin_reset(control->node->server->api, slice_of(control->request->email),
-                           slice_of(control->request->password), &control->err);
+                           slice_of(control->request->password), &control->revoked_agent,
+                           &control->err);
 }
 
 static const struct {
@@ -158,6 +160,9 @@ static void control_done(struct worker_job *job, struct shard *shard)
 
     if (control->rc == ERR_OK && control->directory)
         node_reload(node_of(shard));
+    if (control->rc == ERR_OK && control->revoked_agent != 0)
+        node_revoke(node_of(shard),
+                    &(struct gateway_revocation){ .agent = control->revoked_agent });
     control_answer(control);
 }
 

@@ -180,7 +180,7 @@ void node_answer(struct node *node, uint64_t session, const Kefu__V1__ServerFram
 extern const struct chat_ops node_chat_ops;       /* ctx: the node */
 extern const struct gateway_ops node_gateway_ops; /* ctx: the node */
 bool node_submit(struct node *node, const struct chat_action *action);
-void node_revoke(struct node *node, uint64_t login_session, uint64_t agent);
+void node_revoke(struct node *node, const struct gateway_revocation *what);
 
 /* serve_desk.c */
 bool node_desk_report(void *ctx, const struct chat_desk_report *report);

@@ -12,7 +12,7 @@ void gateway_set_presence(struct gateway_session *session, uint32_t id,
     Kefu__V1__Ack ack = KEFU__V1__ACK__INIT;
     struct err err = { 0 };
 
-    if (session->agent == NULL || session->agent->who.agent_id == 0) {
+    if (session->agent == NULL || session->agent->who.token_id != 0) {
         err_set(&err, ERR_FORBIDDEN, "only agents have a presence");
         gateway_session_error(session, id, &err);
         return;

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions of agents at their edges: rights that end while a ticket is on its way, tokens, and what
+ * must be taken off again when a session goes. The link and what lies elsewhere are written down.
+ */
+#include "test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway.h"
+#include "loop.h"
+#include "permission.h"
+
+enum { AGENT = 11, LOGIN = 21, TOKEN = 31, CONV = 41 };
+
+struct fixture {
+    struct loop *loop;
+    struct gateway *gateway;
+    struct clock_virtual time;
+    struct clock clock;
+    struct auth_key key;
+    uint64_t session;
+    unsigned closed; /* code of the close, 0: open */
+    char sent[4096];
+    bool full; /* submit finds no room */
+    unsigned submitted, unsubscribed, inbox_off, statuses;
+};
+
+static bool link_send(void *link, struct slice frame, bool binary)
+{
+    struct fixture *f = link;
+
+    (void)binary;
+    snprintf(f->sent, sizeof(f->sent), "%.*s", SLICE_ARGS(frame));
+    return true;
+}
+
+static void link_close(void *link, unsigned code, const char *reason)
+{
+    (void)reason;
+    ((struct fixture *)link)->closed = code;
+}
+
+static const struct gateway_link link_ops = { .send = link_send, .close = link_close };
+
+static bool on_submit(void *ctx, const struct chat_action *action)
+{
+    struct fixture *f = ctx;
+
+    (void)action;
+    f->submitted += !f->full;
+    return !f->full;
+}
+
+static void on_ask(void *ctx, uint64_t session, struct slice secret)
+{
+    (void)ctx, (void)session, (void)secret; /* answered by the test */
+}
+
+static bool on_agent_session(void *ctx, const struct auth_principal *who, uint64_t session,
+                             bool open)
+{
+    (void)ctx, (void)who, (void)session, (void)open;
+    return true;
+}
+
+static bool on_agent_status(void *ctx, const struct auth_principal *who, uint32_t status,
+                            struct slice reason)
+{
+    (void)who, (void)status, (void)reason;
+    ((struct fixture *)ctx)->statuses++;
+    return true;
+}
+
+static void on_unsubscribe(void *ctx, struct chat_session session, struct conv_id conv)
+{
+    (void)session;
+    ((struct fixture *)ctx)->unsubscribed += conv.v == CONV;
+}
+
+static void on_unsubscribe_inbox(void *ctx, struct chat_session session,
+                                 struct workspace_id workspace)
+{
+    (void)session, (void)workspace;
+    ((struct fixture *)ctx)->inbox_off++;
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = test_calloc(1, sizeof(*f));
+    struct gateway_options options = { .master = &f->key };
+
+    f->time.mono_us = 1000 * 1000;
+    f->clock = clock_virtual_clock(&f->time);
+    f->loop = loop_create();
+    options.loop = f->loop;
+    options.clock = &f->clock;
+    options.ops = (struct gateway_ops){ .submit = on_submit,
+                                        .ticket_redeem = on_ask,
+                                        .token_check = on_ask,
+                                        .agent_session = on_agent_session,
+                                        .agent_status = on_agent_status,
+                                        .unsubscribe = on_unsubscribe,
+                                        .unsubscribe_inbox = on_unsubscribe_inbox,
+                                        .ctx = f };
+    f->gateway = gateway_create(&options);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    gateway_destroy(&f->gateway);
+    loop_destroy(&f->loop);
+    test_free(f);
+    return 0;
+}
+
+static void frame(struct fixture *f, const char *json)
+{
+    gateway_session_frame(f->gateway, f->session, slice_of(json));
+}
+
+static struct auth_principal who_now(struct fixture *f, bool token)
+{
+    return (struct auth_principal){ .workspace_id = 1,
+                                    .agent_id = AGENT,
+                                    .session_id = token ? 0 : LOGIN,
+                                    .token_id = token ? TOKEN : 0,
+                                    .permissions = role_permissions(ROLE_AGENT).bits,
+                                    .proved_us = clock_mono_us(&f->clock),
+                                    .role = ROLE_AGENT,
+                                    .name = "Lin" };
+}
+
+static void hello(struct fixture *f, bool token)
+{
+    struct gateway_peer peer = { 0 };
+
+    f->closed = 0;
+    f->session = gateway_session_open(f->gateway, &link_ops, f, CHAT_FORMAT_JSON, &peer);
+    frame(f, token ? "{\"id\":1,\"hello\":{\"apiToken\":\"kefu_x\"}}"
+                   : "{\"id\":1,\"hello\":{\"ticket\":\"t0.x\"}}");
+}
+
+static void opened(struct fixture *f, bool token)
+{
+    struct auth_principal who = who_now(f, token);
+
+    hello(f, token);
+    gateway_agent_proved(f->gateway, f->session, &who);
+    assert_non_null(strstr(f->sent, "\"welcome\""));
+}
+
+static void a_ticket_from_before_the_end_of_its_rights_opens_nothing(void **state)
+{
+    static const struct gateway_revocation ends[] = { { .login_session = LOGIN },
+                                                      { .agent = AGENT } };
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < LENGTH_OF(ends); i++) {
+        struct auth_principal who = who_now(f, false);
+
+        clock_virtual_advance(&f->time, 1000);
+        gateway_revoke(f->gateway, &ends[i]);
+        hello(f, false);
+        gateway_agent_proved(f->gateway, f->session, &who);
+        assert_int_equal(f->closed, GATEWAY_CLOSE_POLICY);
+        gateway_session_gone(f->gateway, f->session);
+        clock_virtual_advance(&f->time, 1);
+        opened(f, false); /* logged in anew */
+        assert_int_equal(f->closed, 0);
+        gateway_session_gone(f->gateway, f->session);
+    }
+}
+
+static void so_many_newest_revocations_are_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct auth_principal who = who_now(f, false);
+
+    for (unsigned more = 0; more < 2; more++) {
+        gateway_revoke(f->gateway, &(struct gateway_revocation){ .agent = AGENT });
+        for (unsigned i = 0; i < GATEWAY_REVOKED_MAX - 1 + more; i++)
+            gateway_revoke(f->gateway, &(struct gateway_revocation){ .agent = AGENT + 1 });
+        hello(f, false);
+        gateway_agent_proved(f->gateway, f->session, &who);
+        assert_int_equal(f->closed, more == 0 ? GATEWAY_CLOSE_POLICY : 0);
+        gateway_session_gone(f->gateway, f->session);
+    }
+}
+
+static void a_deleted_tokens_socket_is_closed(void **state)
+{
+    struct fixture *f = *state;
+
+    opened(f, true);
+    gateway_revoke(f->gateway, &(struct gateway_revocation){ .token = TOKEN + 1 });
+    assert_int_equal(f->closed, 0);
+    gateway_revoke(f->gateway, &(struct gateway_revocation){ .token = TOKEN });
+    assert_int_equal(f->closed, GATEWAY_CLOSE_LOGGED_OUT);
+}
+
+static void a_token_has_no_presence(void **state)
+{
+    struct fixture *f = *state;
+
+    opened(f, true);
+    frame(f, "{\"id\":2,\"setPresence\":{\"status\":\"away\"}}");
+    assert_non_null(strstr(f->sent, "\"forbidden\""));
+    assert_int_equal(f->statuses, 0);
+    gateway_session_gone(f->gateway, f->session);
+    opened(f, false);
+    frame(f, "{\"id\":2,\"setPresence\":{\"status\":\"away\"}}");
+    assert_int_equal(f->statuses, 1);
+}
+
+/* What watches and is not taken off is pushed to for ever. */
+static void an_off_without_room_is_made_up_for_when_the_session_goes(void **state)
+{
+    struct fixture *f = *state;
+
+    opened(f, false);
+    frame(f, "{\"id\":2,\"subscribe\":{\"conversationId\":\"41\"}}");
+    frame(f, "{\"id\":3,\"subscribe\":{\"inbox\":true}}");
+    assert_int_equal(f->submitted, 2);
+    f->full = true;
+    frame(f, "{\"id\":4,\"subscribe\":{\"conversationId\":\"41\",\"off\":true}}");
+    assert_non_null(strstr(f->sent, "\"busy\""));
+    frame(f, "{\"id\":5,\"subscribe\":{\"inbox\":true,\"off\":true}}");
+    gateway_session_gone(f->gateway, f->session);
+    assert_int_equal(f->unsubscribed, 1);
+    assert_int_equal(f->inbox_off, 1);
+}
+
+static void what_was_taken_off_is_not_taken_off_again(void **state)
+{
+    struct fixture *f = *state;
+
+    opened(f, false);
+    frame(f, "{\"id\":2,\"subscribe\":{\"conversationId\":\"41\"}}");
+    frame(f, "{\"id\":3,\"subscribe\":{\"conversationId\":\"41\",\"off\":true}}");
+    frame(f, "{\"id\":4,\"subscribe\":{\"inbox\":true}}");
+    frame(f, "{\"id\":5,\"subscribe\":{\"inbox\":true,\"off\":true}}");
+    gateway_session_gone(f->gateway, f->session);
+    assert_int_equal(f->unsubscribed + f->inbox_off, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_ticket_from_before_the_end_of_its_rights_opens_nothing),
+        TEST(so_many_newest_revocations_are_kept),
+        TEST(a_deleted_tokens_socket_is_closed),
+        TEST(a_token_has_no_presence),
+        TEST(an_off_without_room_is_made_up_for_when_the_session_goes),
+        TEST(what_was_taken_off_is_not_taken_off_again),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
