@@ -38,7 +38,7 @@ static void climb(struct bot_run *run, const struct clock *clock, int64_t then)
         step->micros = micros_between(then, now);
         then = now;
     }
-    ENSURE(out->rung != NULL && out->text_count > 0);
+    ENSURE(out->rung != NULL && (out->text_count > 0 || out->flow.len > 0));
 }
 
 /* The candidate of a phrase points into the scratch, which the next answer overwrites. */
@@ -74,7 +74,7 @@ static void entities_find(struct bot_run *run, const struct clock *clock)
                                  list->items[i].len };
 }
 
-static void run_read(struct bot_run *run, const struct clock *clock)
+void bot_run_read(struct bot_run *run, const struct clock *clock)
 {
     const struct bot_question *question = run->question;
     struct bot_scratch *scratch = run->scratch;
@@ -103,7 +103,7 @@ enum err_code bot_answer(const struct bot *bot, struct bot_scratch *scratch,
     int64_t start = clock_mono_us(clock);
     int64_t read;
 
-    run_read(&run, clock);
+    bot_run_read(&run, clock);
     read = clock_mono_us(clock);
     out->read_micros = micros_between(start, read);
     if (run.site->bot_off) {
@@ -126,6 +126,11 @@ const char *bot_verdict_name(enum bot_verdict verdict)
 
     ENSURE((unsigned)verdict < LENGTH_OF(names));
     return names[verdict];
+}
+
+const struct flow_set *bot_flows(const struct bot *bot)
+{
+    return bot->flows;
 }
 
 struct slice bot_greeting(const struct bot *bot, uint64_t site_id, struct slice locale)

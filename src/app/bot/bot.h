@@ -24,6 +24,7 @@
 
 struct bot;
 struct bot_scratch;
+struct flow_set;
 struct intent_model;
 
 enum {
@@ -82,6 +83,7 @@ struct bot_rule {
     size_t all_count;
     const struct slice *none; /* … and none of these */
     size_t none_count;
+    struct slice flow;      /* begun instead of an answer, when given */
     struct slice condition; /* … and this (domain/rules/rules_file.h), when given */
     unsigned disguise;      /* or of enum bot_disguise */
     int32_t priority;       /* highest first, then the smaller id */
@@ -126,6 +128,7 @@ struct bot_source {
     const struct bot_intent *intents;
     size_t intent_count;
     const struct intent_model *model; /* may be NULL; borrowed: must outlive the bot */
+    const struct flow_set *flows; /* what the rung `flow` begins; may be NULL; borrowed likewise */
     const struct bot_site *sites;
     size_t site_count;
 };
@@ -134,7 +137,8 @@ struct bot_source {
 MUST_USE enum err_code bot_create(const struct bot_source *source, struct bot **out,
                                   struct err *err);
 void bot_destroy(struct bot **bot);
-size_t bot_bytes(const struct bot *bot); /* memory held, for metrics */
+size_t bot_bytes(const struct bot *bot);                 /* memory held, for metrics */
+const struct flow_set *bot_flows(const struct bot *bot); /* NULL: none */
 
 struct bot_scratch *bot_scratch_create(void);
 void bot_scratch_destroy(struct bot_scratch **scratch);
@@ -187,6 +191,7 @@ struct bot_reply {
     size_t text_count;
     struct bot_quick_reply quick_replies[BOT_QUICK_REPLIES_MAX]; /* of the last text */
     size_t quick_reply_count;
+    struct slice flow;          /* begin this one; then there may be no text */
     bool handoff;               /* append a `handoff` event and queue the conversation */
     const char *handoff_reason; /* "visitor_asked", "rule", "bot_off"; NULL without handoff */
     unsigned clarify_rounds;    /* for the conversation's header */
@@ -199,10 +204,29 @@ struct bot_reply {
     unsigned micros;      /* of the whole answer */
 };
 
-/* Always gives a reply with at least one text. Fault: the arena is full. */
+/* Always gives a reply with at least one text, or a flow. Fault: the arena is full. */
 MUST_USE enum err_code bot_answer(const struct bot *bot, struct bot_scratch *scratch,
                                   const struct bot_question *question, const struct clock *clock,
                                   struct arena *arena, struct bot_reply *out, struct err *err);
+
+/* What a message says, for a flow that waits for one: read as the ladder reads it, but nothing is
+ * answered. */
+struct bot_reading {
+    const char *locale;  /* "zh-CN" or "en" */
+    bool clear_locale;   /* words say so, not only the caller's locale */
+    bool human;          /* it asks for a person */
+    struct slice intent; /* the best one, by name; empty: no model */
+    double score;
+    struct bot_value {
+        const char *kind; /* as slots name it: phone, order_no, amount, date, … */
+        struct slice value;
+    } values[BOT_ENTITIES_MAX];
+    size_t value_count;
+};
+/* Slices point into the snapshot or the arena. Fault: the arena is full. */
+MUST_USE enum err_code bot_read(const struct bot *bot, struct bot_scratch *scratch,
+                                const struct bot_question *question, const struct clock *clock,
+                                struct arena *arena, struct bot_reading *out, struct err *err);
 
 struct bot_guard {
     bool block;

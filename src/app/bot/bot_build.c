@@ -115,11 +115,13 @@ static enum err_code answer_add(struct bot_build *b, size_t at, const struct bot
 {
     enum err_code rc;
 
-    if (slice_trim(in->answer).len == 0 && !in->handoff)
+    if (slice_trim(in->answer).len == 0 && !in->handoff && in->flow.len == 0)
         return fault(b, "rules", at, "answer", ERR_INVALID, "is empty and the rule does nothing");
     out->id = in->id;
     out->handoff = in->handoff;
     rc = bot_copy(b, in->name, &out->name);
+    if (rc == ERR_OK)
+        rc = bot_copy(b, slice_trim(in->flow), &out->flow);
     return rc == ERR_OK ? bot_copy(b, slice_trim(in->answer), &out->answer) : rc;
 }
 

@@ -157,9 +157,9 @@ static void a_question_in_other_words_is_answered_by_its_intent(void **state)
 
     assert_string_equal(r->rung, "intent");
     assert_true(slice_equal_text(r->texts[0], "三天内退款。"));
-    assert_int_equal(r->steps[3].candidates[0].id, 101);
-    assert_true(r->steps[3].candidates[0].score >= r->steps[3].threshold);
-    assert_true(r->steps[3].threshold > 0.0);
+    assert_int_equal(r->steps[4].candidates[0].id, 101);
+    assert_true(r->steps[4].candidates[0].score >= r->steps[4].threshold);
+    assert_true(r->steps[4].threshold > 0.0);
     r = ask(f, "I want to get my money back, how do I get a refund", 0);
     assert_true(slice_equal_text(r->texts[0], "Within three days."));
     assert_false(r->unclear);
@@ -172,7 +172,7 @@ static void an_intent_of_one_language_answers_in_it(void **state)
 
     assert_string_equal(r->rung, "intent");
     assert_true(slice_equal_text(r->texts[0], "在订单页查看。"));
-    assert_true(slice_equal_text(r->steps[3].candidates[0].text, "查物流"));
+    assert_true(slice_equal_text(r->steps[4].candidates[0].text, "查物流"));
 }
 
 static void an_intent_may_hand_over(void **state)

@@ -20,6 +20,7 @@ enum bot_rung_id {
     BOT_RUNG_HUMAN_PHRASE,
     BOT_RUNG_EXACT,
     BOT_RUNG_RULE,
+    BOT_RUNG_FLOW,
     BOT_RUNG_INTENT,
     BOT_RUNG_FAQ,
     BOT_RUNG_CLARIFY,
@@ -62,6 +63,7 @@ struct bot_rule_answer {
     uint64_t id;
     struct slice name;
     struct slice answer;
+    struct slice flow;
     bool handoff;
 };
 
@@ -92,6 +94,7 @@ struct bot {
     struct bot_topic *topics;
     size_t topic_count;
     const struct intent_model *model;
+    const struct flow_set *flows;
     int *topic_of; /* the model's intents; -1: that intent is not there or switched off */
     struct bot_site_settings *sites; /* by id */
     size_t site_count;
@@ -180,6 +183,11 @@ void bot_exact_reserve(struct bot *bot, size_t count);
 enum err_code bot_exact_add(struct bot_build *b, struct slice text, uint32_t at, bool is_topic);
 enum err_code bot_rules_build(struct bot_build *b, const struct bot_source *source);
 enum err_code bot_topics_build(struct bot_build *b, const struct bot_source *source);
+
+/* Into run->intents, once. */
+void bot_predict(struct bot_run *run);
+/* The normal form, key and language of the question; entities into the scratch's list. */
+void bot_run_read(struct bot_run *run, const struct clock *clock);
 
 const char *bot_language_locale(enum bot_language language);
 enum bot_language bot_language_of(struct slice locale);

@@ -4,6 +4,7 @@
 #include "bot_priv.h"
 
 #include "check.h"
+#include "flow.h"
 
 static const double faq_margin = 0.05; /* nearer to each other than this, two entries are a tie */
 
@@ -118,16 +119,19 @@ static enum bot_verdict run_rule(struct bot_run *run, double threshold, struct b
         candidate_add(step, rule->name, rule->id, 1.0);
     }
     rule = &run->bot->rule_answers[hits[0].rule];
+    run->out->clarify_rounds = 0;
+    run->out->flow = rule->flow;
+    if (rule->flow.len > 0 && rule->answer.len == 0)
+        return BOT_ANSWER;
     say(run, rule->answer.len > 0 ? rule->answer : text_of(run, BOT_TEXT_HANDOFF));
     if (rule->handoff)
         hand_off(run, "rule");
-    run->out->clarify_rounds = 0;
     return BOT_ANSWER;
 }
 
 /* ---- intents --------------------------------------------------------------------------------- */
 
-static void predict_once(struct bot_run *run)
+void bot_predict(struct bot_run *run)
 {
     if (run->predicted)
         return;
@@ -151,12 +155,41 @@ static double lead_of(const struct intent_result *intents)
     return intents->count > 1 ? best - (double)intents->hits[1].score : best;
 }
 
+/* A flow is begun by its phrase or its intent; which score is enough, the flow says. */
+static enum bot_verdict run_flow(struct bot_run *run, double threshold, struct bot_step *step)
+{
+    const struct intent_result *intents = &run->intents;
+    struct slice intent = SLICE_EMPTY;
+    double score = 0.0;
+    const struct flow *flow;
+
+    if (run->bot->flows == NULL)
+        return BOT_PASS;
+    bot_predict(run);
+    if (intents->count > 0 && (intents->exact || lead_of(intents) >= intent_margin)) {
+        intent = intent_model_name(run->bot->model, intents->hits[0].intent);
+        score = (double)intents->hits[0].score;
+    }
+    if (intent.len > 0)
+        candidate_add(step, intent, 0, score);
+    if (score < threshold)
+        intent = SLICE_EMPTY;
+    flow = flow_set_match(run->bot->flows, intent, (int64_t)(score * (double)EXPR_ONE), run->text);
+    if (flow == NULL)
+        return BOT_PASS;
+    step->candidate_count = 0;
+    candidate_add(step, flow_name(flow), 0, score > 0.0 ? score : 1.0);
+    run->out->flow = flow_name(flow);
+    run->out->clarify_rounds = 0;
+    return BOT_ANSWER;
+}
+
 static enum bot_verdict run_intent(struct bot_run *run, double threshold, struct bot_step *step)
 {
     const struct intent_result *intents = &run->intents;
     const struct bot_topic *topic;
 
-    predict_once(run);
+    bot_predict(run);
     if (intents->count == 0)
         return BOT_PASS;
     if (threshold <= 0.0)
@@ -214,7 +247,7 @@ static void search_once(struct bot_run *run)
     if (run->searched)
         return;
     run->searched = true;
-    predict_once(run);
+    bot_predict(run);
     count = search_query(run->bot->index[run->language], run->scratch->search,
                          run->scratch->stemmer, run->normalised, hits, BOT_SEARCHED);
     for (size_t i = 0; i < count; i++) {
@@ -312,11 +345,11 @@ static enum bot_verdict run_human(struct bot_run *run, double threshold, struct 
     return BOT_ANSWER;
 }
 
-/* Flows start between rule and intent: a row there and its function. */
 const struct bot_rung bot_rungs[BOT_RUNG_COUNT] = {
     [BOT_RUNG_HUMAN_PHRASE] = { "human_phrase", 0, run_human_phrase },
     [BOT_RUNG_EXACT] = { "exact", 0, run_exact },
     [BOT_RUNG_RULE] = { "rule", 0, run_rule },
+    [BOT_RUNG_FLOW] = { "flow", 0, run_flow },
     [BOT_RUNG_INTENT] = { "intent", 0, run_intent },
     [BOT_RUNG_FAQ] = { "faq", 0.50, run_faq },
     [BOT_RUNG_CLARIFY] = { "clarify", 0.30, run_clarify },

@@ -282,6 +282,7 @@ enum err_code bot_create(const struct bot_source *source, struct bot **out, stru
     enum err_code rc;
 
     arena_init(&bot->arena, SNAPSHOT_BYTES_MAX);
+    bot->flows = source->flows;
     b->bot = bot;
     b->err = err;
     b->stemmer = text_stemmer_create();

@@ -153,8 +153,8 @@ static void a_site_switches_rungs_off_but_never_the_way_to_a_person(void **state
     assert_string_equal(ask(&f, "talk to a person", 7, 0)->rung, "human_phrase");
     r = ask(&f, "my refund, when does it arrive", 7, 0);
     assert_string_equal(r->rung, "clarify");
-    assert_int_equal(r->steps[4].verdict, BOT_BELOW);
-    assert_true(r->steps[4].threshold > 0.98);
+    assert_int_equal(r->steps[5].verdict, BOT_BELOW);
+    assert_true(r->steps[5].threshold > 0.98);
     r = ask(&f, "How do I return an item?", 5, 0);
     assert_true(r->handoff);
     assert_string_equal(r->handoff_reason, "bot_off");
@@ -174,7 +174,7 @@ static void the_trace_names_every_rung_up_to_the_answer(void **state)
         assert_int_equal(r->step_count > i, 1);
     }
     assert_string_equal(bot_verdict_name(r->steps[0].verdict), "pass");
-    assert_string_equal(bot_verdict_name(r->steps[6].verdict), "answer");
+    assert_string_equal(bot_verdict_name(r->steps[7].verdict), "answer");
     fixture_fini(&f);
 }
 

@@ -1,1 +1,1 @@
-unit(bot LAYER app DEPS base text search rules entity intent TEST_DEPS examples)
+unit(bot LAYER app DEPS base text search rules entity intent expr flow TEST_DEPS examples)

@@ -87,6 +87,7 @@ static void live_free(struct chat *chat)
         waitlist_free(&visitor->wait);
         free(visitor->subs.subs);
         free(visitor->profile);
+        free(visitor->facts);
     }
     cursor = 0;
     while ((ask = map_u64_next(&chat->asks, &cursor, NULL)) != NULL)
@@ -109,6 +110,7 @@ void chat_destroy(struct chat **chat_ptr)
     pool_fini(&chat->conv_pool);
     pool_fini(&chat->visitor_pool);
     chat_query_destroy(&chat->open);
+    flow_work_free(chat);
     buf_fini(&chat->batch);
     buf_fini(&chat->push_json);
     buf_fini(&chat->push_proto);
@@ -456,6 +458,7 @@ void chat_run(struct chat *chat, struct run *run)
         read_heads(chat, run->action);
         return;
     case CHAT_START:
+    case CHAT_REMEMBER:
     case CHAT_IDENTIFY: /* until their conversation is known */
         if (run->action->conv.v == 0)
             run_visitor(chat, run);

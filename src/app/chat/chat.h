@@ -31,6 +31,7 @@
 #include "kefu/v1/store.pb-c.h"
 
 struct chat;
+struct flow_set;
 
 /* ---- who asks, who listens ------------------------------------------------------------------ */
 
@@ -76,11 +77,17 @@ enum chat_action_kind {
     CHAT_EDIT,      /* seq, text */
     CHAT_SUBSCRIBE, /* agent: conv, or inbox of the workspace; off */
     CHAT_GET,       /* agent: the inbox row of conv (CHAT_REPLY_CONVERSATION) */
+    CHAT_FLOW_VIEW, /* agent: where conv's flow stands (CHAT_REPLY_FLOW) */
+    CHAT_FLOW_TELL, /* agent, API: reason = start, cancel or webhook; locale = name of the flow or
+                     * webhook; text = JSON: slots to begin with, the webhook's body */
     /* Chat's own, never from a client: */
     CHAT_DESK_ASSIGN,
     CHAT_DESK_REQUEUE,
-    CHAT_DESK_OFFER, /* agent, until_ms */
-    CHAT_IDLE,       /* the deadline of a conversation passed */
+    CHAT_DESK_OFFER,  /* agent, until_ms */
+    CHAT_IDLE,        /* the deadline of a conversation passed */
+    CHAT_FLOW_RESULT, /* seq, reason = the outcome, text = JSON: the answer of a chat_act */
+    CHAT_FLOW_RESUME, /* the pending chat_act of a flow again, after a start */
+    CHAT_REMEMBER,    /* visitor, attributes: what a flow keeps of a contact */
     CHAT_ACTION_COUNT,
 };
 
@@ -119,6 +126,9 @@ struct chat_action {
     struct chat_visitor_info visitor_info;
     const struct chat_attribute *attributes;
     unsigned attribute_count;
+    const struct slice *items; /* of a send: what was picked, or names of files */
+    unsigned item_count;
+    bool items_are_files;
     struct agent_id agent;
     uint32_t seq;
     uint32_t from_seq, to_seq, before_seq, limit;
@@ -145,6 +155,7 @@ enum chat_reply_kind {
     CHAT_REPLY_HISTORY,      /* history */
     CHAT_REPLY_HEADS,        /* heads: the conversations part of a welcome */
     CHAT_REPLY_CONVERSATION, /* conversation */
+    CHAT_REPLY_FLOW,         /* flow */
 };
 
 /* Borrowed until ops.reply returns. */
@@ -160,6 +171,7 @@ struct chat_reply {
     Kefu__V1__ConversationHead *const *heads;
     unsigned head_count;
     const Kefu__V1__Conversation *conversation;
+    const Kefu__V1__FlowView *flow;
 };
 
 /* ---- pushes ---------------------------------------------------------------------------------- */
@@ -306,6 +318,21 @@ struct chat_route {
     int64_t opens_at; /* 0: unknown */
 };
 
+/* ---- actions of flows -------------------------------------------------------------------------
+ */
+
+/* What a flow wants done, once the turn that says so is durable. Borrowed until ops.act returns.
+ * The answer comes by chat_act_done with the same seq. The same act may be asked for again after a
+ * crash: key is what makes it happen once. */
+struct chat_act {
+    struct workspace_id workspace;
+    struct conv_id conv;
+    uint32_t seq;
+    uint32_t delay_ms; /* before it begins: a retry */
+    uint32_t timeout_ms;
+    struct slice name, input, key;
+};
+
 /* ---- everything from outside ----------------------------------------------------------------- */
 
 /* Settings of a site that matter here. */
@@ -313,7 +340,8 @@ struct chat_site {
     struct workspace_id workspace;
     bool draft_preview;
     bool bot_enabled;
-    int64_t idle_close_ms; /* 0: never */
+    int64_t idle_close_ms;  /* 0: never */
+    int utc_offset_minutes; /* of the shop's clocks: what a date means */
 };
 
 /* None of these may call chat again before it returns. */
@@ -345,6 +373,18 @@ struct chat_ops {
     enum err_code (*route)(void *ctx, struct workspace_id workspace,
                            const struct chat_route_ask *ask, struct arena *arena,
                            Kefu__V1__Routing *out, struct chat_route *route, struct err *err);
+    /* Pure and quick: bot_read on the workspace's snapshot. False: no bot here. May be NULL. */
+    bool (*read)(void *ctx, struct workspace_id workspace, const struct bot_question *question,
+                 struct arena *arena, struct bot_reading *out);
+    /* The workspace's flows, all versions that a conversation may be in; NULL: none. Valid until
+     * chat returns. May be NULL. */
+    const struct flow_set *(*flows)(void *ctx, struct workspace_id workspace);
+    /* What guards and texts of flows may read beside slots and the visitor: policy.return_days.
+     * False: unknown. Valid until the next call. May be NULL. */
+    bool (*flow_value)(void *ctx, struct workspace_id workspace, struct slice name,
+                       struct slice *out);
+    /* False: cannot be begun now, which is the outcome `failed`. May be NULL. */
+    bool (*act)(void *ctx, const struct chat_act *act);
     /* The first turn of a batch was decided: call chat_flush at the end of this loop turn. */
     void (*want_flush)(void *ctx);
     void *ctx;
@@ -385,6 +425,9 @@ void chat_unsubscribe_inbox(struct chat *chat, struct chat_session session,
 
 /* End of a loop turn: hands the decided turns to the store. */
 void chat_flush(struct chat *chat);
+/* The outcome of a chat_act: ok, failed, timeout or an error that the flow declares. */
+void chat_act_done(struct chat *chat, struct workspace_id workspace, struct conv_id conv,
+                   uint32_t seq, struct slice name, struct slice json);
 void chat_completed(struct chat *chat, const struct store_completion *completions, size_t count);
 void chat_query_done(struct chat *chat, struct chat_query **query);
 /* The store put turns of it aside (on_quarantine): it takes nothing more. */

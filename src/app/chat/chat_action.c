@@ -51,6 +51,11 @@ static const struct action_row rows[CHAT_ACTION_COUNT] = {
     [CHAT_EDIT] = { PERM_NONE, PERM_CONV_REPLY, ACTION_TEXT | ACTION_TARGET, decide_edit, NULL },
     [CHAT_SUBSCRIBE] = { PERM_NONE, PERM_CONV_READ, 0, NULL, now_subscribe },
     [CHAT_GET] = { PERM_NONE, PERM_CONV_READ, 0, NULL, read_row },
+    [CHAT_FLOW_VIEW] = { PERM_NONE, PERM_CONV_READ, 0, NULL, flow_view },
+    [CHAT_FLOW_TELL] = { PERM_NONE, PERM_CONV_TRANSFER, 0, decide_flow_tell, NULL },
+    [CHAT_FLOW_RESULT] = { PERM_NONE, PERM_NONE, 0, decide_flow_result, NULL },
+    [CHAT_FLOW_RESUME] = { PERM_NONE, PERM_NONE, 0, NULL, flow_resume },
+    [CHAT_REMEMBER] = { PERM_NONE, PERM_NONE, 0, decide_identify, NULL },
     [CHAT_DESK_ASSIGN] = { PERM_NONE, PERM_NONE, 0, decide_desk_assign, NULL },
     [CHAT_DESK_REQUEUE] = { PERM_NONE, PERM_NONE, 0, decide_desk_requeue, NULL },
     [CHAT_DESK_OFFER] = { PERM_NONE, PERM_NONE, 0, decide_desk_offer, NULL },
@@ -113,6 +118,19 @@ static enum err_code check_attributes(const struct chat_action *action, struct e
     return rc;
 }
 
+static enum err_code check_items(const struct chat_action *action, struct err *err)
+{
+    const char *field = action->items_are_files ? "files" : "pick";
+    enum err_code rc = ERR_OK;
+
+    if (action->item_count > FLOW_ITEMS_MAX)
+        return err_set_field(err, ERR_TOO_BIG, field, "%u, limit %d", action->item_count,
+                             FLOW_ITEMS_MAX);
+    for (unsigned i = 0; i < action->item_count && rc == ERR_OK; i++)
+        rc = check_len(field, action->items[i], FLOW_VALUE_BYTES_MAX, err);
+    return rc;
+}
+
 static enum err_code check_info(const struct chat_visitor_info *info, struct err *err)
 {
     const struct {
@@ -157,6 +175,8 @@ enum err_code action_check(const struct chat_action *action, struct err *err)
         rc = check_len("queue", action->queue, LIMIT_NAME_BYTES_MAX, err);
     if (rc == ERR_OK)
         rc = check_attributes(action, err);
+    if (rc == ERR_OK)
+        rc = check_items(action, err);
     if (rc == ERR_OK && action->kind == CHAT_IDENTIFY)
         rc = check_info(&action->visitor_info, err);
     if (rc != ERR_OK)
@@ -208,6 +228,10 @@ uint64_t action_hash(const struct chat_action *action)
         key.k1 = hash_bytes(key, attribute->key.ptr, attribute->key.len);
         if (attribute->value.len > 0)
             key.k1 = hash_bytes(key, attribute->value.ptr, attribute->value.len) + 2;
+    }
+    for (unsigned i = 0; i < action->item_count; i++) {
+        if (action->items[i].len > 0)
+            key.k1 = hash_bytes(key, action->items[i].ptr, action->items[i].len) + 3;
     }
     return key.k1;
 }
@@ -450,6 +474,12 @@ void action_due(struct chat *chat, struct conv *conv)
         head->life.state == CONV_BOT || (head->life.state == CONV_AGENT && head->unanswered == 0);
 
     head->due_at = 0;
+    /* While a flow runs its own deadlines count: a nudge after a day must find it open. */
+    if (head->life.state == CONV_BOT && flow_due(conv) != 0) {
+        head->due_at = flow_due(conv);
+        due_note(chat, conv);
+        return;
+    }
     if (!idles ||
         !chat->options.ops.site(chat->options.ops.ctx, conv->workspace, conv->site, &site) ||
         site.idle_close_ms <= 0)

@@ -47,7 +47,9 @@ static enum err_code give(struct chat *chat, struct turn *turn, const struct cha
     event->agent_name = turn_text(turn, name);
     turn_stimulus(turn, action, action_hash(action));
     conv_string(&conv->agent_name, name, LIMIT_NAME_BYTES_MAX);
-    rc = turn_move(chat, turn, CONV_AGENT, agent, 0, err);
+    rc = flow_leave(chat, turn, FLOW_EVENT_HUMAN, "taken", err);
+    if (rc == ERR_OK)
+        rc = turn_move(chat, turn, CONV_AGENT, agent, 0, err);
     if (rc == ERR_OK)
         routing_clear_offer(chat, turn, (struct agent_id){ 0 });
     return rc;
@@ -203,15 +205,24 @@ enum err_code decide_to_bot(struct chat *chat, struct turn *turn, struct run *ru
     turn_stimulus(turn, action, action_hash(action));
     conv->head.clarify_rounds = 0;
     conv->head.unanswered = 0;
-    return turn_move(chat, turn, CONV_BOT, (struct agent_id){ 0 }, 0, err);
+    rc = turn_move(chat, turn, CONV_BOT, (struct agent_id){ 0 }, 0, err);
+    return rc == ERR_OK ? flow_happen(chat, turn,
+                                      &(struct flow_event){ .kind = FLOW_EVENT_AGENT,
+                                                            .name = SLICE_LITERAL("returned") },
+                                      err)
+                        : rc;
 }
 
 static enum err_code close_by(struct chat *chat, struct turn *turn,
                               const struct chat_action *action, struct slice reason,
                               struct err *err)
 {
-    Kefu__V1__Event *event = turn_by(chat, turn, KEFU__V1__EVENT__KIND__closed, false, action);
+    enum err_code rc = flow_leave(chat, turn, FLOW_EVENT_AGENT, "closed", err);
+    Kefu__V1__Event *event;
 
+    if (rc != ERR_OK)
+        return rc;
+    event = turn_by(chat, turn, KEFU__V1__EVENT__KIND__closed, false, action);
     event->reason = turn_text(turn, reason);
     turn_stimulus(turn, action, action_hash(action));
     turn->conv->head.clarify_rounds = 0;
@@ -244,6 +255,8 @@ enum err_code decide_idle(struct chat *chat, struct turn *turn, struct run *run,
 
     if (head->life.state == CONV_CLOSED || head->due_at == 0 || head->due_at > chat_now(chat))
         return ERR_OK;
+    if (head->life.state == CONV_BOT && flow_due(turn->conv) != 0)
+        return flow_happen(chat, turn, &(struct flow_event){ .kind = FLOW_EVENT_TIMER }, err);
     return close_by(chat, turn, run->action, SLICE_LITERAL("idle"), err);
 }
 

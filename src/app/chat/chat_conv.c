@@ -213,6 +213,7 @@ void conv_drop(struct chat *chat, struct conv *conv)
     free(conv->page_referrer);
     free(conv->routing);
     free(conv->overlay);
+    free(conv->head.flow);
     pool_give(&chat->conv_pool, conv);
 }
 
@@ -299,6 +300,7 @@ static void take_header(struct conv *conv, const Kefu__V1__Header *header)
     head->answered = header->answered;
     routing_load(conv, header->routing);
     head->last_author = header->last_author;
+    flow_record_load(conv, header->flow.data, header->flow.len);
     fixed_string(head->last_text, sizeof(head->last_text), header->last_text);
     fixed_string(conv->locale, sizeof(conv->locale), header->locale);
     if (header->start_client_id.len == sizeof(conv->start_client_id))
@@ -353,6 +355,8 @@ void conv_loaded(struct chat *chat, struct conv *conv, struct chat_query *query)
     visitor->site = conv->site;
     visitor->stored = true;
     visitor->fresh = false;
+    if (query->visitor_msg != NULL && visitor->profile == NULL)
+        visitor_facts_set(visitor, query->visitor_msg);
     conv_attach(chat, conv, visitor);
     due_note(chat, conv);
     if (conv->desk_owed || conv->head.life.state == CONV_QUEUED)
@@ -464,6 +468,10 @@ void conv_header(const struct conv *conv, Kefu__V1__Header *out, Kefu__V1__PageV
     out->clarify_rounds = head->clarify_rounds;
     out->unanswered = head->unanswered;
     out->answered = head->answered;
+    if (head->flow != NULL) {
+        out->flow.data = (uint8_t *)head->flow->bytes;
+        out->flow.len = head->flow->len;
+    }
     if (conv_page(conv, page))
         out->page = page;
 }
@@ -576,6 +584,7 @@ void visitor_release(struct chat *chat, struct visitor *visitor)
     ENSURE(map_u64_take(&chat->visitors, visitor->id.v) == visitor);
     free(visitor->subs.subs);
     free(visitor->profile);
+    free(visitor->facts);
     pool_give(&chat->visitor_pool, visitor);
 }
 
@@ -583,6 +592,7 @@ void visitor_profile_set(struct visitor *visitor, const Kefu__V1__Visitor *msg)
 {
     struct buf buf;
 
+    visitor_facts_set(visitor, msg);
     buf_init(&buf, 64 * 1024);
     schema_proto_encode(&msg->base, &buf);
     free(visitor->profile);

@@ -26,7 +26,8 @@ static void action_slices(struct chat_action *action, struct slice *out[ACTION_S
         &action->visitor_info.address,
     };
 
-    _Static_assert(LENGTH_OF(all) == ACTION_SLICES, "every slice but those of the attributes");
+    _Static_assert(LENGTH_OF(all) == ACTION_SLICES,
+                   "every slice but those of attributes and items");
     memcpy(out, all, sizeof(all));
 }
 
@@ -34,13 +35,16 @@ size_t chat_action_room(const struct chat_action *action)
 {
     struct chat_action copy = *action;
     struct slice *slices[ACTION_SLICES];
-    size_t bytes = action->attribute_count * sizeof(struct chat_attribute);
+    size_t bytes = action->attribute_count * sizeof(struct chat_attribute) +
+                   action->item_count * sizeof(struct slice);
 
     action_slices(&copy, slices);
     for (size_t i = 0; i < ACTION_SLICES; i++)
         bytes += slices[i]->len;
     for (unsigned i = 0; i < action->attribute_count; i++)
         bytes += action->attributes[i].key.len + action->attributes[i].value.len;
+    for (unsigned i = 0; i < action->item_count; i++)
+        bytes += action->items[i].len;
     return bytes;
 }
 
@@ -58,13 +62,17 @@ static struct slice slice_copy(char **at, struct slice s)
 void chat_action_copy(struct chat_action *action, void *room)
 {
     struct chat_attribute *attributes = room;
-    char *at = (char *)(attributes + action->attribute_count);
+    struct slice *items = (struct slice *)(void *)(attributes + action->attribute_count);
+    char *at = (char *)(items + action->item_count);
     struct slice *slices[ACTION_SLICES];
 
     for (unsigned i = 0; i < action->attribute_count; i++) {
         attributes[i].key = slice_copy(&at, action->attributes[i].key);
         attributes[i].value = slice_copy(&at, action->attributes[i].value);
     }
+    for (unsigned i = 0; i < action->item_count; i++)
+        items[i] = slice_copy(&at, action->items[i]);
+    action->items = items;
     action->attributes = attributes;
     action_slices(action, slices);
     for (size_t i = 0; i < ACTION_SLICES; i++)

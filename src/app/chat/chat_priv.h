@@ -7,6 +7,8 @@
  *   chat_start.c   a visitor's start, identity and page
  *   chat_action.c  the table of actions, their checks, repeats, and the small ones
  *   chat_say.c     messages, notes, and the bot's answer
+ *   chat_flow.c    the flow of a conversation: what it hears and what comes of it
+ *   chat_act.c     its actions, and what is asked of it from outside
  *   chat_care.c    whose a conversation is, and its end
  *   chat_sub.c     who listens, and handing one push to many
  *   chat_read.c    history, heads, rows of the inbox
@@ -19,6 +21,7 @@
 
 #include "buf.h"
 #include "conv.h"
+#include "flow.h"
 #include "limit.h"
 #include "map_u64.h"
 #include "pool.h"
@@ -95,8 +98,17 @@ struct topic {
 /* ---- live state ------------------------------------------------------------------------------ */
 
 /* Everything of a conversation that a turn changes; copied to undo a turn that was not taken. */
+/* An encoded flow state and what is often asked of it; never changed, replaced by a turn. */
+struct flow_record {
+    int64_t due; /* its deadline; 0: none */
+    uint16_t len;
+    uint8_t wait; /* enum flow_wait */
+    char bytes[];
+};
+
 struct conv_head {
     struct conv_life life;
+    struct flow_record *flow; /* NULL: empty */
     uint32_t head_seq, head_public_seq;
     int64_t updated_at, due_at, queued_since;
     uint32_t rating, clarify_rounds, unanswered;
@@ -134,10 +146,10 @@ struct conv {
     uint32_t visitor_read, agent_read;
     uint64_t agent_reader; /* whose agent_read is */
     uint32_t in_flight;
+    uint32_t routing_len;
     struct store_overlay *overlay;
     uint32_t overlay_count, overlay_cap;
-    char *routing; /* encoded; NULL: never asked for a person */
-    uint32_t routing_len;
+    char *routing;          /* encoded; NULL: never asked for a person */
     int64_t active_told_ms; /* activity, to the desk */
     struct waitlist wait;
 };
@@ -149,7 +161,9 @@ struct visitor {
     struct topic subs;
     struct conv *convs; /* live */
     char *profile;      /* encoded Visitor, until it is stored */
+    char *facts;        /* what flows may ask about it: key, NUL, value, NUL, …; NULL: nothing */
     uint32_t profile_len;
+    uint32_t facts_len;
     bool fresh;            /* made by this process and nothing committed: no look-up can find it */
     bool stored;           /* the record is in the store (or in a turn on its way) */
     bool profile_dirty;    /* profile must go with the next turn */
@@ -182,6 +196,11 @@ struct turn {
     uint64_t ticket;
     size_t offset, len; /* of the encoded bytes in the batch */
     uint32_t first_seq;
+    struct slice flow_name;            /* that hands over; for the routing */
+    bool flow_changed;                 /* before.flow is the turn's to free */
+    struct chat_act *act;              /* to begin when it is stored; in the arena */
+    struct chat_attribute *remembered; /* of the contact, likewise */
+    unsigned remembered_count;
     Kefu__V1__Turn msg;
     Kefu__V1__StoredEvent *events[LIMIT_TURN_EVENTS_MAX];
     Kefu__V1__Trace *traces[1];
@@ -250,7 +269,8 @@ struct chat {
     bool open_out, starting, started;
     struct chat_receiver *receivers;
     uint32_t receiver_cap;
-    struct arena scratch; /* one action or push; reset at its end */
+    struct flow_work *flow; /* of the one step at work; made when it is first needed */
+    struct arena scratch;   /* one action or push; reset at its end */
     struct buf push_json, push_proto;
     bool due_blocked; /* a query for deadlines is out */
     bool desk_owed;   /* some live conversation has a report to make again */
@@ -421,6 +441,7 @@ typedef enum err_code action_decide(struct chat *chat, struct turn *turn, struct
                                     struct err *err);
 
 /* chat_say.c, chat_care.c */
+action_decide decide_flow_tell, decide_flow_result;
 action_decide decide_say, decide_assign, decide_decline, decide_transfer, decide_close,
     decide_reopen, decide_to_bot, decide_idle, decide_desk_assign, decide_desk_requeue,
     decide_desk_offer;
@@ -431,6 +452,91 @@ MUST_USE enum err_code chat_guard(struct chat *chat, struct turn *turn,
                                   struct err *err);
 /* The note that shows agents what a guard's rule wants them to look at. */
 void chat_guard_note(struct chat *chat, struct turn *turn, const struct bot_guard *guard);
+
+/* The ladder's reply to a text. False: no bot here. */
+bool bot_reply_get(struct chat *chat, struct turn *turn, struct slice text, struct bot_reply *out);
+/* Its texts with their buttons. */
+void bot_reply_add(struct chat *chat, struct turn *turn, const struct bot_reply *reply);
+Kefu__V1__Event *bot_text_add(struct chat *chat, struct turn *turn, struct slice text,
+                              const char *rung);
+/* Why it answered so; after its texts. */
+void bot_trace_add(struct turn *turn, uint32_t question_seq, const struct bot_reply *reply);
+/* To a person: the thread goes along, because there is only one. */
+struct handover {
+    const char *reason;
+    const struct bot_reply *reply;
+    struct slice queue; /* empty: as the rules say */
+    struct slice flow;
+};
+/* When the queue is closed and the bot is to go on, the conversation stays the bot's. */
+MUST_USE enum err_code hand_over(struct chat *chat, struct turn *turn, const struct handover *how,
+                                 struct err *err);
+/* protobuf-c wants char *, and writes to none of them when it packs. */
+static inline char *pb_constant(const char *text)
+{
+    union {
+        const char *in;
+        char *out;
+    } u = { .in = text != NULL ? text : "" };
+
+    return u.out;
+}
+/* Room for `count` messages of a kind and the list of pointers that protobuf-c wants; *list is NULL
+ * when the arena is full. */
+void *turn_messages(struct turn *turn, size_t count, size_t size, void *list);
+
+/* chat_flow.c */
+static inline uint8_t flow_waits(const struct conv *conv)
+{
+    return conv->head.flow != NULL ? conv->head.flow->wait : FLOW_WAIT_NOTHING;
+}
+static inline bool flow_runs(const struct conv *conv)
+{
+    return flow_waits(conv) != FLOW_WAIT_NOTHING;
+}
+static inline int64_t flow_due(const struct conv *conv)
+{
+    return conv->head.flow != NULL ? conv->head.flow->due : 0;
+}
+/* What a visitor said to the bot, behind its event: to the flow first if one runs, to the ladder
+ * if none does or the flow knows nothing about it. */
+MUST_USE enum err_code flow_hear(struct chat *chat, struct turn *turn,
+                                 const struct chat_action *action, uint32_t question_seq,
+                                 struct err *err);
+/* Something else happened to the flow that runs. Nothing runs: nothing happens. */
+MUST_USE enum err_code flow_happen(struct chat *chat, struct turn *turn,
+                                   const struct flow_event *event, struct err *err);
+/* Begins one, or interrupts the one that runs. *begun: it has said or done something. */
+MUST_USE enum err_code flow_begin(struct chat *chat, struct turn *turn, struct slice name,
+                                  struct slice text, struct slice json, bool *begun,
+                                  struct err *err);
+/* A person takes over or the conversation ends: what is known goes into a note, the run is over. */
+MUST_USE enum err_code flow_leave(struct chat *chat, struct turn *turn, enum flow_event_kind kind,
+                                  const char *name, struct err *err);
+/* Not a turn: takes over what is stored. */
+void flow_record_load(struct conv *conv, const void *bytes, size_t len);
+void flow_view(struct chat *chat, struct conv *conv, const struct chat_action *action);
+void flow_resume(struct chat *chat, struct conv *conv, const struct chat_action *action);
+void flow_work_free(struct chat *chat);
+/* Does a header's flow wait for an action? */
+bool flow_header_pending(const Kefu__V1__Header *header);
+
+/* chat_act.c */
+/* An internal event of the flow; text may be empty. */
+Kefu__V1__Event *flow_event_add(struct chat *chat, struct turn *turn, const char *reason,
+                                struct slice text);
+/* The action that an effect asks for: done at once when it is built in (true; then outcome and json
+ * are its result), else it goes with the turn. */
+MUST_USE enum err_code act_take(struct chat *chat, struct turn *turn,
+                                const struct flow_effect *effect, bool *done,
+                                struct flow_event *result, struct err *err);
+void act_send(struct chat *chat, const struct chat_act *act);
+void act_remember(struct chat *chat, struct turn *turn, struct slice key, struct slice value);
+/* After the turn is stored. */
+void act_turn_done(struct chat *chat, const struct turn *turn);
+void visitor_facts_set(struct visitor *visitor, const Kefu__V1__Visitor *msg);
+/* Empty: not known. */
+struct slice visitor_fact(const struct visitor *visitor, struct slice name);
 
 /* chat_sub.c */
 MUST_USE enum err_code sub_add(struct chat *chat, struct topic *topic, struct chat_session session,

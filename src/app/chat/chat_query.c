@@ -48,6 +48,16 @@ static enum err_code decode(struct chat_query *query, const ProtobufCMessageDesc
     return rc;
 }
 
+static enum err_code load_visitor(struct chat_query *query, struct store *store)
+{
+    struct slice bytes = SLICE_EMPTY;
+    enum err_code rc = store_visitor_load(store, query->visitor.v, &query->arena, &bytes, NULL);
+
+    if (rc != ERR_OK || bytes.ptr == NULL)
+        return rc;
+    return decode(query, &kefu__v1__visitor__descriptor, bytes, &query->visitor_msg);
+}
+
 static enum err_code run_conv(struct chat_query *query, struct store *store)
 {
     struct store_conv conv = { 0 };
@@ -60,6 +70,8 @@ static enum err_code run_conv(struct chat_query *query, struct store *store)
         return rc;
     query->found = true;
     query->quarantined = conv.quarantined;
+    query->visitor.v = query->header->visitor_id;
+    rc = load_visitor(query, store);
     query->window_all = conv.client_ids_all;
     query->window_count = conv.client_ids_n;
     memcpy(query->window, conv.client_ids, sizeof(query->window));
@@ -70,7 +82,7 @@ static enum err_code run_conv(struct chat_query *query, struct store *store)
         if (conv.marks[i].seq > *mark)
             *mark = conv.marks[i].seq;
     }
-    return ERR_OK;
+    return rc;
 }
 
 static enum err_code run_client_id(struct chat_query *query, struct store *store)
@@ -83,16 +95,6 @@ static enum err_code run_client_id(struct chat_query *query, struct store *store
     query->created_at = found.created_at;
     query->client_hash = found.client_hash;
     return rc;
-}
-
-static enum err_code load_visitor(struct chat_query *query, struct store *store)
-{
-    struct slice bytes = SLICE_EMPTY;
-    enum err_code rc = store_visitor_load(store, query->visitor.v, &query->arena, &bytes, NULL);
-
-    if (rc != ERR_OK || bytes.ptr == NULL)
-        return rc;
-    return decode(query, &kefu__v1__visitor__descriptor, bytes, &query->visitor_msg);
 }
 
 static enum err_code take_headers(struct chat_query *query, const struct store_page *page)

@@ -159,6 +159,7 @@ enum err_code routing_choose(struct chat *chat, struct turn *turn, struct slice 
         .queue = queue,
         .language = strncmp(locale, "zh", 2) == 0 ? SLICE_LITERAL("zh") : SLICE_LITERAL("en"),
         .intent = intent_of(reply),
+        .flow = turn->flow_name,
         .reason = slice_of(reason),
         .facts = before.facts,
         .fact_count = before.n_facts,

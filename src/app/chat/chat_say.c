@@ -8,18 +8,22 @@
 #include "check.h"
 #include "utf8.h"
 
-/* protobuf-c wants char *, and writes to none of them when it packs. */
-static char *constant(const char *text)
-{
-    union {
-        const char *in;
-        char *out;
-    } u = { .in = text != NULL ? text : "" };
-
-    return u.out;
-}
-
 /* ---- the bot --------------------------------------------------------------------------------- */
+
+void *turn_messages(struct turn *turn, size_t count, size_t size, void *list)
+{
+    char *items = arena_alloc(&turn->arena, (count + 1) * size);
+    void **pointers = arena_alloc(&turn->arena, (count + 1) * sizeof(*pointers));
+
+    if (items == NULL || pointers == NULL) {
+        turn->full = true;
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++)
+        pointers[i] = items + i * size;
+    memcpy(list, &pointers, sizeof(pointers));
+    return items;
+}
 
 static void quick_replies_add(struct turn *turn, Kefu__V1__Event *event,
                               const struct bot_reply *reply)
@@ -54,23 +58,6 @@ static struct slice candidate_short(struct slice text)
     return text;
 }
 
-/* Room for `count` messages of a kind and the list of pointers that protobuf-c wants; *list is NULL
- * when the arena is full. */
-static void *messages_alloc(struct turn *turn, size_t count, size_t size, void *list)
-{
-    char *items = arena_alloc(&turn->arena, (count + 1) * size);
-    void **pointers = arena_alloc(&turn->arena, (count + 1) * sizeof(*pointers));
-
-    if (items == NULL || pointers == NULL) {
-        turn->full = true;
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++)
-        pointers[i] = items + i * size;
-    memcpy(list, &pointers, sizeof(pointers));
-    return items;
-}
-
 static void trace_candidates_fill(struct turn *turn, Kefu__V1__TraceStep *item,
                                   const struct bot_step *step)
 {
@@ -78,7 +65,7 @@ static void trace_candidates_fill(struct turn *turn, Kefu__V1__TraceStep *item,
 
     if (step->candidate_count == 0)
         return;
-    items = messages_alloc(turn, step->candidate_count, sizeof(*items), &item->candidates);
+    items = turn_messages(turn, step->candidate_count, sizeof(*items), &item->candidates);
     if (items == NULL)
         return;
     for (size_t i = 0; i < step->candidate_count; i++) {
@@ -99,8 +86,8 @@ static void trace_steps_fill(struct turn *turn, Kefu__V1__TraceStep *items,
         const struct bot_step *step = &reply->steps[i];
 
         kefu__v1__trace_step__init(&items[i]);
-        items[i].rung = constant(step->rung);
-        items[i].verdict = constant(bot_verdict_name(step->verdict));
+        items[i].rung = pb_constant(step->rung);
+        items[i].verdict = pb_constant(bot_verdict_name(step->verdict));
         items[i].threshold = step->threshold;
         items[i].micros = step->micros;
         trace_candidates_fill(turn, &items[i], step);
@@ -114,12 +101,12 @@ static void trace_entities_fill(struct turn *turn, Kefu__V1__Trace *trace,
 
     if (reply->entity_count == 0)
         return;
-    items = messages_alloc(turn, reply->entity_count, sizeof(*items), &trace->entities);
+    items = turn_messages(turn, reply->entity_count, sizeof(*items), &trace->entities);
     if (items == NULL)
         return;
     for (size_t i = 0; i < reply->entity_count; i++) {
         kefu__v1__trace_entity__init(&items[i]);
-        items[i].kind = constant(reply->entities[i].kind);
+        items[i].kind = pb_constant(reply->entities[i].kind);
         items[i].start = reply->entities[i].start;
         items[i].length = reply->entities[i].len;
     }
@@ -127,11 +114,11 @@ static void trace_entities_fill(struct turn *turn, Kefu__V1__Trace *trace,
 }
 
 /* Why it answered so: made by the code that answers, committed with the answer. */
-static void trace_add(struct turn *turn, uint32_t question_seq, const struct bot_reply *reply)
+void bot_trace_add(struct turn *turn, uint32_t question_seq, const struct bot_reply *reply)
 {
     Kefu__V1__Trace *trace = arena_alloc(&turn->arena, sizeof(*trace));
     Kefu__V1__TraceStep **list = NULL;
-    Kefu__V1__TraceStep *items = messages_alloc(turn, reply->step_count, sizeof(*items), &list);
+    Kefu__V1__TraceStep *items = turn_messages(turn, reply->step_count, sizeof(*items), &list);
 
     if (trace == NULL || items == NULL) {
         turn->full = true;
@@ -144,38 +131,43 @@ static void trace_add(struct turn *turn, uint32_t question_seq, const struct bot
     trace->question_seq = question_seq;
     trace->steps = list;
     trace->n_steps = reply->step_count;
-    trace->rung = constant(reply->rung);
+    trace->rung = pb_constant(reply->rung);
     trace->micros = reply->micros;
     trace->read_micros = reply->read_micros;
-    trace->locale = constant(reply->locale);
+    trace->locale = pb_constant(reply->locale);
     trace_entities_fill(turn, trace, reply);
     turn->traces[0] = trace;
     turn->msg.traces = turn->traces;
     turn->msg.n_traces = 1;
 }
 
-static void bot_text_add(struct chat *chat, struct turn *turn, struct slice text, const char *rung)
+Kefu__V1__Event *bot_text_add(struct chat *chat, struct turn *turn, struct slice text,
+                              const char *rung)
 {
     Kefu__V1__Event *event =
         turn_event(chat, turn, KEFU__V1__EVENT__KIND__message, false, ACTOR_BOT, 0, SLICE_EMPTY);
 
     event->text = turn_text(turn, text);
-    event->rung = constant(rung);
+    event->rung = pb_constant(rung);
     conv_last_text(&turn->conv->head, text, ACTOR_BOT);
+    return event;
 }
 
-/* To a person: the thread goes along, because there is only one. */
-static enum err_code hand_over(struct chat *chat, struct turn *turn, const char *reason,
-                               const struct bot_reply *reply, struct err *err)
+enum err_code hand_over(struct chat *chat, struct turn *turn, const struct handover *how,
+                        struct err *err)
 {
     struct chat_route route;
     Kefu__V1__Event *event;
-    enum err_code rc = routing_choose(chat, turn, SLICE_EMPTY, reason, reply, &route, err);
+    enum err_code rc;
 
+    turn->flow_name = how->flow;
+    rc = routing_choose(chat, turn, how->queue, how->reason, how->reply, &route, err);
+    if (rc == ERR_NOT_FOUND && how->queue.len > 0) /* the flow's queue is gone: as the rules say */
+        rc = routing_choose(chat, turn, SLICE_EMPTY, how->reason, how->reply, &route, err);
     if (rc != ERR_OK)
         return rc;
     if (route.closed)
-        bot_text_add(
+        (void)bot_text_add(
             chat, turn,
             slice_of(bot_text(bot_locale(slice_of(turn->conv->locale)), BOT_TEXT_CLOSED_HOURS)),
             "human");
@@ -183,13 +175,12 @@ static enum err_code hand_over(struct chat *chat, struct turn *turn, const char 
         return ERR_OK; /* the bot goes on: nobody would come */
     event =
         turn_event(chat, turn, KEFU__V1__EVENT__KIND__handoff, false, ACTOR_SYSTEM, 0, SLICE_EMPTY);
-    event->reason = constant(reason);
+    event->reason = pb_constant(how->reason);
     turn->conv->head.clarify_rounds = 0;
     return turn_move(chat, turn, CONV_QUEUED, (struct agent_id){ 0 }, 0, err);
 }
 
-static enum err_code bot_say(struct chat *chat, struct turn *turn, uint32_t question_seq,
-                             struct slice text, const struct chat_site *site, struct err *err)
+bool bot_reply_get(struct chat *chat, struct turn *turn, struct slice text, struct bot_reply *out)
 {
     struct conv *conv = turn->conv;
     const struct bot_question question = {
@@ -198,22 +189,19 @@ static enum err_code bot_say(struct chat *chat, struct turn *turn, uint32_t ques
         .locale = slice_of(conv->locale),
         .clarify_rounds = conv->head.clarify_rounds,
     };
-    struct bot_reply reply;
 
-    if (!site->bot_enabled || !chat->options.ops.answer(chat->options.ops.ctx, conv->workspace,
-                                                        &question, &turn->arena, &reply)) {
-        const char *words = bot_text(bot_locale(question.locale), BOT_TEXT_HANDOFF);
+    return chat->options.ops.answer(chat->options.ops.ctx, conv->workspace, &question, &turn->arena,
+                                    out);
+}
 
-        bot_text_add(chat, turn, slice_of(words), "human");
-        return hand_over(chat, turn, "bot_off", NULL, err);
-    }
-    for (size_t i = 0; i < reply.text_count; i++)
-        bot_text_add(chat, turn, reply.texts[i], reply.rung);
-    if (reply.quick_reply_count > 0 && !turn->full)
-        quick_replies_add(turn, turn->msg.events[turn->msg.n_events - 1]->event, &reply);
-    trace_add(turn, question_seq, &reply);
-    conv->head.clarify_rounds = reply.clarify_rounds;
-    return reply.handoff ? hand_over(chat, turn, reply.handoff_reason, &reply, err) : ERR_OK;
+void bot_reply_add(struct chat *chat, struct turn *turn, const struct bot_reply *reply)
+{
+    Kefu__V1__Event *event = NULL;
+
+    for (size_t i = 0; i < reply->text_count; i++)
+        event = bot_text_add(chat, turn, reply->texts[i], reply->rung);
+    if (event != NULL && reply->quick_reply_count > 0 && !turn->full)
+        quick_replies_add(turn, event, reply);
 }
 
 /* ---- the guard ------------------------------------------------------------------------------- */
@@ -263,10 +251,24 @@ void chat_guard_note(struct chat *chat, struct turn *turn, const struct bot_guar
         return;
     note = turn_event(chat, turn, KEFU__V1__EVENT__KIND__note, true, ACTOR_SYSTEM, 0, SLICE_EMPTY);
     note->text = turn_text_with(turn, text, guard->rule);
-    note->reason = constant("review");
+    note->reason = pb_constant("review");
 }
 
 /* ---- people ---------------------------------------------------------------------------------- */
+
+static void items_add(struct turn *turn, Kefu__V1__Event *event, const struct chat_action *action)
+{
+    char **texts = arena_alloc(&turn->arena, action->item_count * sizeof(char *));
+
+    if (texts == NULL) {
+        turn->full = true;
+        return;
+    }
+    for (unsigned i = 0; i < action->item_count; i++)
+        texts[i] = turn_text(turn, action->items[i]);
+    *(action->items_are_files ? &event->files : &event->pick) = texts;
+    *(action->items_are_files ? &event->n_files : &event->n_pick) = action->item_count;
+}
 
 static void message_add(struct chat *chat, struct turn *turn, Kefu__V1__Event__Kind kind,
                         const struct chat_action *action, struct slice text)
@@ -275,6 +277,8 @@ static void message_add(struct chat *chat, struct turn *turn, Kefu__V1__Event__K
     Kefu__V1__Event *event = turn_by(chat, turn, kind, internal, action);
 
     event->text = turn_text(turn, text);
+    if (action_from_visitor(action) && action->item_count > 0)
+        items_add(turn, event, action);
     turn_stimulus(turn, action, action_hash(action));
     if (!internal)
         conv_last_text(&turn->conv->head, text, action->actor.kind);
@@ -340,11 +344,17 @@ static enum err_code visitor_says(struct chat *chat, struct turn *turn,
         (void)turn_by(chat, turn, KEFU__V1__EVENT__KIND__reopened, false, action);
     seq = guarded_add(chat, turn, action, &guard);
     conv->head.unanswered++;
-    if (!guard.handoff)
-        return bot_say(chat, turn, seq, action->text, &site, err);
-    bot_text_add(chat, turn,
-                 slice_of(bot_text(bot_locale(slice_of(conv->locale)), BOT_TEXT_HANDOFF)), "rule");
-    return hand_over(chat, turn, "rule", NULL, err);
+    if (!guard.handoff && site.bot_enabled)
+        return flow_hear(chat, turn, action, seq, err);
+    if (guard.handoff)
+        rc = flow_leave(chat, turn, FLOW_EVENT_HUMAN, "rule", err);
+    if (rc != ERR_OK)
+        return rc;
+    (void)bot_text_add(chat, turn,
+                       slice_of(bot_text(bot_locale(slice_of(conv->locale)), BOT_TEXT_HANDOFF)),
+                       guard.handoff ? "rule" : "human");
+    return hand_over(chat, turn, &(struct handover){ .reason = guard.handoff ? "rule" : "bot_off" },
+                     err);
 }
 
 /* An agent speaks in its own conversations; who may speak in any (a supervisor) leaves the

@@ -43,9 +43,18 @@ static struct turn *turn_take_free(struct chat *chat)
     return turn;
 }
 
+/* The flow as it was before is needed no more. */
+static void flow_before_free(struct turn *turn)
+{
+    if (turn->flow_changed)
+        free(turn->before.flow);
+    turn->flow_changed = false;
+}
+
 static void turn_release(struct chat *chat, struct turn *turn)
 {
     routing_release(turn);
+    flow_before_free(turn);
     if (chat->free_turn_count < TURNS_KEPT_MAX) {
         arena_reset(&turn->arena);
         turn->next = chat->free_turns;
@@ -63,6 +72,7 @@ static void list_free(struct turn *turn)
         struct turn *next = turn->next;
 
         routing_release(turn);
+        flow_before_free(turn);
         arena_fini(&turn->arena);
         free(turn);
         turn = next;
@@ -215,6 +225,9 @@ static void turn_undo(struct chat *chat, struct turn *turn)
     struct slice name;
 
     routing_undo(turn);
+    if (turn->flow_changed)
+        free(conv->head.flow);
+    turn->flow_changed = false;
     conv->head = turn->before;
     if (agent_changed && conv->head.life.agent.v != 0 &&
         chat->options.ops.agent_name(chat->options.ops.ctx, conv->workspace, conv->head.life.agent,
@@ -580,6 +593,7 @@ static void turn_done(struct chat *chat, struct turn *turn, uint64_t position)
     turn_deliver(chat, turn);
     if (turn->desk || turn->reservation != 0)
         desk_tell_turn(chat, turn);
+    act_turn_done(chat, turn);
     turn_release(chat, turn);
 }
 

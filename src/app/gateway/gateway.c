@@ -379,6 +379,10 @@ void gateway_frame_build(const struct chat_reply *reply, struct gateway_frame *r
         frame->body_case = KEFU__V1__SERVER_FRAME__BODY_CONVERSATION;
         frame->conversation = &room->conversation;
         break;
+    case CHAT_REPLY_FLOW:
+        frame->body_case = KEFU__V1__SERVER_FRAME__BODY_FLOW;
+        frame->flow = (Kefu__V1__FlowView *)reply->flow;
+        break;
     }
 }
 

@@ -166,6 +166,8 @@ static inline int64_t flow_state_due(const struct flow_state *state)
 {
     return state->deadline;
 }
+/* The run ends here, without effects; what the session keeps stays. */
+void flow_state_stop(struct flow_state *state);
 /* The flow (hash of name) and version of a frame; false past the top. */
 bool flow_state_uses(const struct flow_state *state, unsigned depth, uint64_t *flow,
                      unsigned *version);
@@ -239,6 +241,7 @@ struct flow_option {
 struct flow_effect {
     enum flow_effect_kind kind;
     bool csat;
+    bool multiple, optional; /* of FLOW_ASK: several options may be picked; it may be skipped */
     uint8_t attempt;
     uint8_t option_first, option_count; /* in flow_out.options */
     uint16_t state;

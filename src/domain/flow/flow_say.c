@@ -353,6 +353,8 @@ void step_ask(struct flow_step *step)
     effect->ui =
         state->b != 0 ? slice_of(flow_str(step->flow, state->b)) : slice_of(default_ui(slot->type));
     effect->key = text_key_of(step, state->text);
+    effect->multiple = slot->type == FLOW_SLOT_LIST || slot->type == FLOW_SLOT_FILES;
+    effect->optional = slot->optional;
     if (slot->type == FLOW_SLOT_ENUM)
         enum_options(step, effect, slot);
     else if (slot->type == FLOW_SLOT_LIST)

@@ -151,6 +151,15 @@ enum err_code flow_state_decode(struct slice bytes, struct flow_state *out, stru
     return ERR_OK;
 }
 
+void flow_state_stop(struct flow_state *state)
+{
+    for (; state->depth > 0; state->depth--)
+        flow_area_drop_frame(state, state->depth);
+    state->wait = FLOW_WAIT_NOTHING;
+    state->deadline = 0;
+    state->attempt = 0;
+}
+
 bool flow_state_uses(const struct flow_state *state, unsigned depth, uint64_t *flow,
                      unsigned *version)
 {

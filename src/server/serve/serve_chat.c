@@ -316,6 +316,30 @@ static enum err_code chat_route(void *ctx, struct workspace_id workspace,
     return rc;
 }
 
+static bool chat_read_text(void *ctx, struct workspace_id workspace,
+                           const struct bot_question *question, struct arena *arena,
+                           struct bot_reading *out)
+{
+    struct node *node = ctx;
+    const struct bot *bot = directory_bot(node->directory, workspace);
+    struct err err = { 0 };
+
+    if (bot == NULL)
+        return false;
+    if (bot_read(bot, node->scratch, question, &clock_system, arena, out, &err) == ERR_OK)
+        return true;
+    LOG_WARN("bot_failed", KV_ERR(&err));
+    return false;
+}
+
+static const struct flow_set *chat_flows(void *ctx, struct workspace_id workspace)
+{
+    struct node *node = ctx;
+    const struct bot *bot = directory_bot(node->directory, workspace);
+
+    return bot != NULL ? bot_flows(bot) : NULL;
+}
+
 static void chat_want_flush(void *ctx)
 {
     struct node *node = ctx;
@@ -332,6 +356,8 @@ const struct chat_ops node_chat_ops = {
     .answer = chat_answer,
     .guard = chat_guard_text,
     .route = chat_route,
+    .read = chat_read_text,
+    .flows = chat_flows,
     .want_flush = chat_want_flush,
 };
 

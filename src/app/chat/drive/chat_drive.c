@@ -146,10 +146,14 @@ static void event_keep(struct drive_event *out, const Kefu__V1__Event *event)
         .internal = event->visibility == KEFU__V1__EVENT__VISIBILITY__internal,
         .quick_replies = (unsigned)event->n_quick_replies,
         .attributes = (unsigned)event->n_attributes,
+        .options = event->ask != NULL ? (unsigned)event->ask->n_options : 0,
+        .multiple = event->ask != NULL && event->ask->multiple,
     };
     text_keep(out->text, sizeof(out->text), event->text);
     text_keep(out->reason, sizeof(out->reason), event->reason);
     text_keep(out->rung, sizeof(out->rung), event->rung);
+    text_keep(out->slot, sizeof(out->slot), event->ask != NULL ? event->ask->slot : "");
+    text_keep(out->ui, sizeof(out->ui), event->ask != NULL ? event->ask->ui : "");
     text_keep(out->client_id, sizeof(out->client_id), event->client_id);
 }
 
@@ -338,6 +342,47 @@ static bool on_guard(void *ctx, struct workspace_id workspace, struct slice text
     return bot_guard(drive->bot, drive->scratch, text, arena, out, NULL) == ERR_OK;
 }
 
+static bool on_read(void *ctx, struct workspace_id workspace, const struct bot_question *question,
+                    struct arena *arena, struct bot_reading *out)
+{
+    struct drive *drive = ctx;
+
+    (void)workspace;
+    return bot_read(drive->bot, drive->scratch, question, &drive->clock, arena, out, NULL) ==
+           ERR_OK;
+}
+
+static const struct flow_set *on_flows(void *ctx, struct workspace_id workspace)
+{
+    const struct drive *drive = ctx;
+
+    (void)workspace;
+    return drive->options.flows;
+}
+
+static void slice_keep(char *out, size_t size, struct slice text)
+{
+    size_t len = text.len < size ? text.len : size - 1;
+
+    if (len > 0)
+        memcpy(out, text.ptr, len);
+    out[len] = '\0';
+}
+
+static bool on_act(void *ctx, const struct chat_act *act)
+{
+    struct drive *drive = ctx;
+    struct drive_act *kept = &drive->acts[drive->act_count++ % DRIVE_LOG_MAX];
+
+    kept->conv = act->conv.v;
+    kept->seq = act->seq;
+    kept->delay_ms = act->delay_ms;
+    slice_keep(kept->name, sizeof(kept->name), act->name);
+    slice_keep(kept->input, sizeof(kept->input), act->input);
+    slice_keep(kept->key, sizeof(kept->key), act->key);
+    return !drive->act_refused;
+}
+
 static void on_want_flush(void *ctx)
 {
     struct drive *drive = ctx;
@@ -372,11 +417,13 @@ static void bot_make(struct drive *drive)
           .question = { "可以开发票吗？", 21 },
           .answer = { "可以。", 9 } },
     };
-    const struct bot_source source = { .faq = faq, .faq_count = LENGTH_OF(faq) };
+    const struct bot_source shop = { .faq = faq, .faq_count = LENGTH_OF(faq) };
+    struct bot_source source = drive->options.bot != NULL ? *drive->options.bot : shop;
+
+    source.flows = drive->options.flows;
 
     drive->scratch = bot_scratch_create();
-    ENSURE(bot_create(drive->options.bot != NULL ? drive->options.bot : &source, &drive->bot,
-                      NULL) == ERR_OK);
+    ENSURE(bot_create(&source, &drive->bot, NULL) == ERR_OK);
 }
 
 static void chat_make(struct drive *drive)
@@ -393,6 +440,9 @@ static void chat_make(struct drive *drive)
                  .answer = on_answer,
                  .guard = on_guard,
                  .route = drive->options.route,
+                 .read = on_read,
+                 .flows = on_flows,
+                 .act = on_act,
                  .want_flush = on_want_flush,
                  .ctx = drive },
         .store = { .room = store_room,
@@ -467,7 +517,7 @@ void drive_restart(struct drive *drive)
 void drive_clear(struct drive *drive)
 {
     drive->reply_count = drive->push_count = drive->report_count = 0;
-    drive->event_count = 0;
+    drive->event_count = drive->act_count = 0;
 }
 
 /* ---- doing ------------------------------------------------------------------------------------
@@ -630,6 +680,17 @@ const struct drive_reply *drive_send(struct drive *drive, struct visitor_id visi
     send.conv = conv;
     send.text = slice_of(text);
     return drive_do(drive, &send);
+}
+
+void drive_act_done(struct drive *drive, const char *outcome, const char *json)
+{
+    const struct drive_act *act;
+
+    ENSURE(drive->act_count > 0);
+    act = &drive->acts[(drive->act_count - 1) % DRIVE_LOG_MAX];
+    chat_act_done(drive->chat, (struct workspace_id){ DRIVE_WORKSPACE },
+                  (struct conv_id){ act->conv }, act->seq, slice_of(outcome), slice_of(json));
+    drive_run(drive);
 }
 
 void drive_history(struct drive *drive, struct conv_id conv)

@@ -26,7 +26,11 @@ struct drive_event {
     uint64_t author_id, agent_id;
     bool internal;
     unsigned quick_replies, attributes;
+    unsigned options; /* of its ask */
+    bool multiple;
     char text[DRIVE_TEXT_MAX];
+    char slot[32];
+    char ui[32];
     char reason[32];
     char rung[32];
     char client_id[33];
@@ -59,6 +63,16 @@ struct drive_push {
     size_t bytes; /* encoded in the session's format */
 };
 
+/* What a flow wanted done. */
+struct drive_act {
+    uint64_t conv;
+    uint32_t seq;
+    uint32_t delay_ms;
+    char name[64];
+    char input[512];
+    char key[128];
+};
+
 struct drive_options {
     struct chat_limits limits;
     bool settle_held; /* settled_upto stays where it is */
@@ -71,6 +85,7 @@ struct drive_options {
     enum err_code (*route)(void *ctx, struct workspace_id workspace,
                            const struct chat_route_ask *ask, struct arena *arena,
                            Kefu__V1__Routing *out, struct chat_route *route, struct err *err);
+    const struct flow_set *flows; /* NULL: none */
 };
 
 struct drive {
@@ -117,6 +132,9 @@ struct drive {
     struct chat_desk_report reports[DRIVE_LOG_MAX];
     char routings[DRIVE_LOG_MAX][DRIVE_ROUTING_MAX];
     unsigned report_count;
+    struct drive_act acts[DRIVE_LOG_MAX];
+    unsigned act_count;
+    bool act_refused;                            /* none can be begun */
     struct drive_event events[DRIVE_EVENTS_MAX]; /* of the last history */
     unsigned event_count;
     struct drive_head {
@@ -162,6 +180,8 @@ const struct drive_reply *drive_do(struct drive *drive, const struct chat_action
 const struct drive_reply *drive_send(struct drive *drive, struct visitor_id visitor,
                                      uint64_t session, struct conv_id conv, const char *text);
 const struct drive_reply *drive_reply_to(const struct drive *drive, uint64_t cookie);
+/* The answer of the last act; then all runs. */
+void drive_act_done(struct drive *drive, const char *outcome, const char *json);
 /* Every stored event, through the store, into drive->events. */
 void drive_history(struct drive *drive, struct conv_id conv);
 const struct chat_desk_report *drive_report(const struct drive *drive); /* the last one */

@@ -1,6 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A message into a conversation. */
+/* A message; from a visitor it may stand for options of what a flow asks, or for files. */
 #include "gateway_priv.h"
+
+static enum err_code items_map(const char *field, char *const *texts, size_t count,
+                               struct chat_action *action, struct arena *arena, struct err *err)
+{
+    struct slice *items = arena_alloc(arena, count * sizeof(*items));
+
+    if (items == NULL)
+        return err_set_field(err, ERR_TOO_BIG, field, "too many");
+    for (size_t i = 0; i < count; i++)
+        items[i] = slice_of(texts[i]);
+    action->items = items;
+    action->item_count = (unsigned)count;
+    return ERR_OK;
+}
 
 enum err_code gateway_map_send(const Kefu__V1__ClientFrame *frame, struct chat_action *action,
                                struct arena *arena, struct err *err)
@@ -8,10 +22,18 @@ enum err_code gateway_map_send(const Kefu__V1__ClientFrame *frame, struct chat_a
     const Kefu__V1__Send *in = frame->send;
     enum err_code rc = gateway_conv("send.conversationId", in->conversation_id, action, err);
 
-    (void)arena;
     if (rc != ERR_OK)
         return rc;
     action->kind = CHAT_SEND;
     action->text = slice_of(in->text);
+    action->items_are_files = in->n_files > 0;
+    if (in->n_files > 0 && in->n_pick > 0)
+        return err_set_field(err, ERR_INVALID, "send.files", "either files or pick");
+    if (in->n_files > 0)
+        rc = items_map("send.files", in->files, in->n_files, action, arena, err);
+    else if (in->n_pick > 0)
+        rc = items_map("send.pick", in->pick, in->n_pick, action, arena, err);
+    if (rc != ERR_OK)
+        return rc;
     return gateway_client_id("send.clientId", in->client_id, action, err);
 }
