@@ -613,6 +613,11 @@ void chat_conv_quarantine(struct chat *chat, struct conv_id id)
         conv->quarantined = true;
 }
 
+void chat_stop(struct chat *chat)
+{
+    chat->stopping = true;
+}
+
 void chat_tick(struct chat *chat)
 {
     chat_clock(chat);

@@ -423,6 +423,8 @@ void chat_unsubscribe(struct chat *chat, struct chat_session session, struct con
 void chat_unsubscribe_inbox(struct chat *chat, struct chat_session session,
                             struct workspace_id workspace);
 
+/* From here on no new turn is decided (ERR_UNAVAILABLE); what is in flight still completes. */
+void chat_stop(struct chat *chat);
 /* End of a loop turn: hands the decided turns to the store. */
 void chat_flush(struct chat *chat);
 /* The outcome of a chat_act: ok, failed, timeout or an error that the flow declares. */

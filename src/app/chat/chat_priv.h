@@ -256,6 +256,7 @@ struct chat {
     unsigned flight_count;
     unsigned room;         /* turns that the store takes, asked when the batch began */
     bool failed;           /* a turn failed: nothing new until all in flight are back */
+    bool stopping;         /* chat_stop was called */
     uint64_t ticket;       /* of the next turn */
     uint64_t batch_ticket; /* of the first one in the batch: before it all are with the store */
     uint64_t token;

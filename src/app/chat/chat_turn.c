@@ -338,6 +338,10 @@ enum err_code turn_commit(struct chat *chat, struct turn **turn_ptr, struct err 
     struct conv *conv = turn->conv;
     size_t offset = chat->batch.len;
 
+    if (chat->stopping) {
+        turn_abort(chat, turn_ptr);
+        return err_set(err, ERR_UNAVAILABLE, "the server stops");
+    }
     turn_add_marks(turn);
     turn_add_visitor(chat, turn);
     if (turn->msg.n_events > 0)

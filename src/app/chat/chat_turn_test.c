@@ -79,6 +79,30 @@ static void acknowledgement_comes_only_after_commit(void **state)
     assert_int_equal(drive_push_count(d, CHAT_PUSH_EVENT, TAB), 2);
 }
 
+static void a_stopping_chat_decides_nothing_and_completes_what_is_in_flight(void **state)
+{
+    struct fixture *f = *state;
+    struct drive *d = f->drive;
+    struct conv_id conv = drive_start(d, f->visitor, TAB, "hello");
+    struct chat_action first = send_action(f, conv, "one");
+    struct chat_action second = send_action(f, conv, "two");
+    unsigned appended;
+
+    drive_clear(d);
+    drive_submit(d, &first);
+    drive_flush(d);
+    appended = d->appended;
+    chat_stop(d->chat);
+    drive_submit(d, &second);
+    drive_flush(d);
+    chat_tick(d->chat);
+    drive_flush(d);
+    assert_int_equal(d->appended, appended);
+    assert_int_equal(drive_reply_to(d, second.cookie)->kind, CHAT_REPLY_ERROR);
+    drive_complete(d);
+    assert_int_equal(drive_reply_to(d, first.cookie)->kind, CHAT_REPLY_ACK);
+}
+
 static void a_repeat_gets_the_first_acknowledgement(void **state)
 {
     struct fixture *f = *state;
@@ -422,6 +446,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_question_is_answered_in_the_same_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(acknowledgement_comes_only_after_commit, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_stopping_chat_decides_nothing_and_completes_what_is_in_flight, setup, teardown),
         cmocka_unit_test_setup_teardown(a_repeat_gets_the_first_acknowledgement, setup, teardown),
         cmocka_unit_test_setup_teardown(a_repeat_of_a_turn_in_flight_waits_for_its_completion,
                                         setup, teardown),

@@ -81,7 +81,10 @@ struct worker_job {
 struct worker_pool;
 
 struct worker_pool *worker_pool_start(uint32_t threads, uint32_t queue_max);
-/* Refuses new jobs, works those that wait, ends the threads. */
+/* Refuses new jobs, works those that wait, ends the threads. The pool stays, for shards that may
+ * still ask it: their jobs are refused. */
+void worker_pool_end(struct worker_pool *pool);
+/* The same if it was not done, and frees it: no shard may submit any more. */
 void worker_pool_stop(struct worker_pool **pool);
 /* On a shard's thread. False: queue full or pool stopping; the job is still yours. */
 MUST_USE bool worker_submit(struct worker_pool *pool, struct worker_job **job);

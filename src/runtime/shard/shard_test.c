@@ -272,6 +272,36 @@ static void job_runs_on_a_worker_and_comes_home(void **state)
     assert_int_equal(atomic_load(&done_count), LENGTH_OF(jobs));
 }
 
+static atomic_uint refused;
+
+static void late_start(struct shard_msg *msg, struct shard *shard)
+{
+    struct hash_job *job = CONTAINER_OF(msg, struct hash_job, start);
+    struct worker_job *ask = &job->head;
+
+    (void)shard;
+    ask->run = hash_run;
+    ask->done = hash_done;
+    atomic_fetch_add(&refused, !worker_submit(job->pool, &ask));
+}
+
+static void an_ended_pool_refuses_jobs_until_it_is_gone(void **state)
+{
+    struct shard_group *group = group_start();
+    struct worker_pool *pool = worker_pool_start(1, 4);
+    struct hash_job job = { .pool = pool };
+    struct shard_msg *msg = &job.start;
+
+    (void)state;
+    worker_pool_end(pool);
+    job.start.run = late_start;
+    assert_true(shard_post(shard_group_at(group, 0), &msg));
+    shard_group_stop(&group);
+    assert_int_equal(atomic_load(&refused), 1);
+    worker_pool_stop(&pool);
+    assert_null(pool);
+}
+
 struct hop {
     struct shard_msg head;
     unsigned left;
@@ -374,6 +404,7 @@ int main(void)
         cmocka_unit_test(full_mailbox_gives_the_message_back),
         cmocka_unit_test(job_runs_on_a_worker_and_comes_home),
         cmocka_unit_test(messages_sent_while_the_group_ends_still_arrive),
+        cmocka_unit_test(an_ended_pool_refuses_jobs_until_it_is_gone),
         cmocka_unit_test(ring_hands_over_every_slot_in_order),
         cmocka_unit_test(full_ring_gives_no_slot_and_says_how_much_room_there_is),
     };

@@ -15,6 +15,7 @@ struct worker_pool {
     uint32_t queue_max;
     uint32_t thread_count;
     bool stopping;
+    bool ended; /* of the thread that ends it */
     pthread_t threads[];
 };
 
@@ -76,12 +77,11 @@ struct worker_pool *worker_pool_start(uint32_t threads, uint32_t queue_max)
     return pool;
 }
 
-void worker_pool_stop(struct worker_pool **pool_ptr)
+void worker_pool_end(struct worker_pool *pool)
 {
-    struct worker_pool *pool = *pool_ptr;
     uint32_t i;
 
-    if (pool == NULL)
+    if (pool->ended)
         return;
     pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
@@ -89,6 +89,16 @@ void worker_pool_stop(struct worker_pool **pool_ptr)
     pthread_mutex_unlock(&pool->lock);
     for (i = 0; i < pool->thread_count; i++)
         pthread_join(pool->threads[i], NULL);
+    pool->ended = true;
+}
+
+void worker_pool_stop(struct worker_pool **pool_ptr)
+{
+    struct worker_pool *pool = *pool_ptr;
+
+    if (pool == NULL)
+        return;
+    worker_pool_end(pool);
     *pool_ptr = NULL;
     pthread_cond_destroy(&pool->changed);
     pthread_mutex_destroy(&pool->lock);

@@ -345,9 +345,17 @@ static void shared_free(struct server *server)
 
 static void server_stop(struct server *server)
 {
+    struct shard_group *group = server->group; /* the store's completions still look there */
+
+    /* Their answers need the shards, and until the shards end they may still ask. */
+    if (server->workers != NULL)
+        worker_pool_end(server->workers);
+    if (server->logins != NULL)
+        worker_pool_end(server->logins);
+    shard_group_stop(&group);
+    server->group = NULL;
     worker_pool_stop(&server->workers);
     worker_pool_stop(&server->logins);
-    shard_group_stop(&server->group);
     store_close(&server->store);
     shared_free(server);
     serve_metric_fini(server);

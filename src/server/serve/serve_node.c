@@ -414,6 +414,7 @@ static void node_stop(struct shard *shard, void *ctx)
     gateway_drain(node->gateway, SERVE_RECONNECT_MS);
     http_server_drain(node->http);
     chat_flush(node->chat);
+    chat_stop(node->chat);
     node->drain_until = loop_now_ms(node->loop) + SERVE_DRAIN_MS_MAX;
     loop_timer_start(node->loop, &node->tick, SERVE_TICK_EAGER_MS);
 }
