@@ -75,6 +75,7 @@ enum api_effect {
     API_EFFECT_TICKET = 1 << 2,    /* issue a ticket for `who`; body is the WsTicket */
     API_EFFECT_REVOKE = 1 << 3,    /* end the sockets of revoke_session, _agent or _token */
     API_EFFECT_CHAT = 1 << 4,      /* submit `chat`, reply with api_chat_reply */
+    API_EFFECT_EXPLAIN = 1 << 5,   /* ask the desk how `explain` would be given away now */
 };
 
 enum api_chat_kind { API_CHAT_GET, API_CHAT_FETCH, API_CHAT_SEND, API_CHAT_NOTE };
@@ -88,6 +89,11 @@ struct api_chat {
     uint32_t limit;
     struct slice text; /* in the arena of the call */
     uint8_t client_id[16];
+};
+
+struct api_explain {
+    uint64_t conv;
+    uint64_t agent; /* 0: nobody in particular */
 };
 
 struct api_reply {
@@ -104,6 +110,7 @@ struct api_reply {
     uint64_t revoke_agent;
     uint64_t revoke_token;
     struct api_chat chat;
+    struct api_explain explain;
 };
 void api_reply_init(struct api_reply *reply);
 void api_reply_fini(struct api_reply *reply);

@@ -9,11 +9,54 @@
 #include "limit.h"
 #include "schema.h"
 
+#include "kefu/routing.h"
+
+enum {
+    LABELS_MAX = 16, /* languages, or teams, of one agent */
+};
+
 static bool may_manage(struct api_call *call, const char *role)
 {
     struct permission_set set = { call->who.permissions };
 
     return strcmp(role, "owner") != 0 || permission_has(set, PERM_OWNER_WRITE);
+}
+
+static enum err_code labels_check(const char *field, char *const *labels, size_t n, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    if (n > LABELS_MAX)
+        return err_set_field(err, ERR_TOO_BIG, field, "at most %d", LABELS_MAX);
+    for (size_t i = 0; i < n && rc == ERR_OK; i++)
+        rc = api_text_check(field, labels[i], 1, ROUTE_NAME_MAX, err);
+    return rc;
+}
+
+/* What routing asks of an agent. Whether the configuration knows a skill is not asked: it may be
+ * published later. */
+static enum err_code abilities_check(const Kefu__V1__Agent *agent, struct err *err)
+{
+    enum err_code rc = labels_check("languages", agent->languages, agent->n_languages, err);
+
+    if (rc == ERR_OK)
+        rc = labels_check("teams", agent->teams, agent->n_teams, err);
+    if (rc == ERR_OK)
+        rc = api_text_check("calendar", agent->calendar, 0, ROUTE_NAME_MAX, err);
+    if (rc == ERR_OK && agent->n_skills > ROUTE_SKILLS_MAX)
+        rc = err_set_field(err, ERR_TOO_BIG, "skills", "at most %d", ROUTE_SKILLS_MAX);
+    for (size_t i = 0; i < agent->n_skills && rc == ERR_OK; i++) {
+        rc = api_text_check("skills", agent->skills[i]->skill, 1, ROUTE_NAME_MAX, err);
+        if (rc == ERR_OK &&
+            (agent->skills[i]->level < 1 || agent->skills[i]->level > ROUTE_LEVEL_MAX))
+            rc = err_set_field(err, ERR_INVALID, "skills", "levels are 1 to %d", ROUTE_LEVEL_MAX);
+        for (size_t k = 0; k < i && rc == ERR_OK; k++) {
+            if (strcmp(agent->skills[i]->skill, agent->skills[k]->skill) == 0)
+                rc = err_set_field(err, ERR_INVALID, "skills", "'%.40s' is given twice",
+                                   agent->skills[i]->skill);
+        }
+    }
+    return rc;
 }
 
 static enum err_code agent_check(struct api_call *call, Kefu__V1__Agent *agent, struct err *err)
@@ -30,6 +73,8 @@ static enum err_code agent_check(struct api_call *call, Kefu__V1__Agent *agent, 
         rc = err_set_field(err, ERR_FORBIDDEN, "role", "only owners make owners");
     if (rc == ERR_OK && agent->capacity > LIMIT_AGENT_CAPACITY_MAX)
         rc = err_set_field(err, ERR_INVALID, "capacity", "at most %d", LIMIT_AGENT_CAPACITY_MAX);
+    if (rc == ERR_OK)
+        rc = abilities_check(agent, err);
     if (agent->capacity == 0)
         agent->capacity = LIMIT_AGENT_CAPACITY_DEFAULT;
     if (rc == ERR_OK)
@@ -156,6 +201,20 @@ static void agent_merge(struct api_call *call, Kefu__V1__Agent *agent,
         agent->disabled = change->disabled;
     if (api_body_names(call, "locale"))
         agent->locale = change->locale;
+    if (api_body_names(call, "skills")) {
+        agent->skills = change->skills;
+        agent->n_skills = change->n_skills;
+    }
+    if (api_body_names(call, "languages")) {
+        agent->languages = change->languages;
+        agent->n_languages = change->n_languages;
+    }
+    if (api_body_names(call, "teams")) {
+        agent->teams = change->teams;
+        agent->n_teams = change->n_teams;
+    }
+    if (api_body_names(call, "calendar"))
+        agent->calendar = change->calendar;
 }
 
 enum err_code api_agent_logout(struct api_call *call, uint64_t agent_id, struct store_change **at,

@@ -37,6 +37,13 @@ static Kefu__V1__Conversation *conversation_of(struct api_call *call,
     conv->rating = header->rating;
     conv->locale = header->locale;
     conv->page = header->page;
+    if (header->routing == NULL)
+        return conv;
+    conv->queue = header->routing->queue;
+    conv->priority = header->routing->priority;
+    conv->offered_to = header->routing->offered_to;
+    if (header->routing->offered_to != 0)
+        conv->offered_until = api_timestamp(call, header->routing->offered_until);
     return conv;
 }
 

@@ -95,6 +95,7 @@ extern const struct api_routes api_routes_token;
 extern const struct api_routes api_routes_conversation;
 extern const struct api_routes api_routes_system;
 extern const struct api_routes api_routes_faq;
+extern const struct api_routes api_routes_routing;
 
 /* api_auth.c */
 enum err_code api_origin_check(struct api_call *call, struct err *err);
@@ -146,6 +147,9 @@ enum err_code api_commit_run(struct api_call *call, struct api_commit *commit, s
 enum err_code api_repeat_find(struct api_call *call, bool *done, struct err *err);
 
 enum { API_SESSIONS_MAX = 100 }; /* log-ins of one person at once; the oldest goes */
+/* api_routing.c: the workspace's agents, in the arena. */
+enum err_code api_routing_agents(struct api_call *call, const Kefu__V1__Agent ***out, size_t *count,
+                                 struct err *err);
 
 /* The message of a stored record, with the version of its row. */
 enum err_code api_agent_load(struct api_call *call, uint64_t id, Kefu__V1__AgentRecord **out,

@@ -557,6 +557,97 @@ static void faq_import_beyond_its_bound_changes_nothing(void **state)
     buf_fini(&csv);
 }
 
+/* ---- routing ---- */
+
+/* A draft with this configuration; its path is left in out. */
+static void draft_make(struct fixture *f, const char *config, char *out, size_t size)
+{
+    char body[512];
+    char id[24];
+
+    snprintf(body, sizeof(body), "{\"config\":\"%s\",\"note\":\"n\"}", config);
+    call(f, "POST", "/api/v1/routing-configs", body);
+    assert_int_equal(f->reply.status, 201);
+    assert_non_null(strstr(f->reply.body.ptr, "\"state\":\"draft\""));
+    text_take(f->reply.body.ptr, "id", id, sizeof(id));
+    snprintf(out, size, "/api/v1/routing-configs/%s", id);
+}
+
+static int publish(struct fixture *f, const char *path)
+{
+    char full[128];
+
+    snprintf(full, sizeof(full), "%s/publish", path);
+    call(f, "POST", full, "");
+    return f->reply.status;
+}
+
+static void routing_is_published_and_rolled_back_in_versions(void **state)
+{
+    struct fixture *f = *state;
+    char first[64];
+    char second[64];
+
+    set_up(f);
+    assert_non_null(strstr(call(f, "GET", "/api/v1/routing", ""), "general"));
+    draft_make(f, "{\\\"queues\\\":{\\\"one\\\":{}}}", first, sizeof(first));
+    draft_make(f, "{\\\"queues\\\":{\\\"two\\\":{}}}", second, sizeof(second));
+    assert_int_equal(publish(f, first), 200);
+    assert_true((f->reply.effects & API_EFFECT_DIRECTORY) != 0);
+    assert_int_equal(publish(f, first), 409);
+    assert_non_null(strstr(call(f, "GET", "/api/v1/routing", ""), "one"));
+    assert_int_equal(publish(f, second), 200);
+    assert_non_null(strstr(call(f, "GET", "/api/v1/routing", ""), "two"));
+    assert_non_null(strstr(call(f, "GET", first, ""), "\"state\":\"retired\""));
+    call(f, "PATCH", first, "{\"note\":\"other\"}");
+    assert_int_equal(f->reply.status, 409); /* what was published stays as it was */
+    call(f, "DELETE", second, "");
+    assert_int_equal(f->reply.status, 409);
+    assert_int_equal(publish(f, first), 200); /* back */
+    assert_non_null(strstr(call(f, "GET", "/api/v1/routing", ""), "one"));
+    call(f, "DELETE", second, "");
+    assert_int_equal(f->reply.status, 200);
+    assert_non_null(strstr(call(f, "GET", "/api/v1/audit", ""), "routing-configs.publish"));
+    assert_null(strstr(call(f, "GET", "/api/v1/routing-configs", ""), "queues"));
+}
+
+static void routing_errors_have_their_path(void **state)
+{
+    struct fixture *f = *state;
+    const char *answer;
+    char path[64];
+
+    set_up(f);
+    answer = call(f, "POST", "/api/v1/routing-checks",
+                  "{\"config\":\"{\\\"queues\\\":{\\\"q\\\":{\\\"pick\\\":\\\"best\\\"}}}\"}");
+    assert_int_equal(f->reply.status, 200);
+    assert_null(strstr(answer, "\"ok\""));
+    assert_non_null(strstr(answer, "\"path\":\"queues.q.pick\""));
+    draft_make(f, "{", path, sizeof(path)); /* half written is a draft too */
+    assert_int_equal(publish(f, path), 400);
+    call(f, "PATCH", path, "{\"config\":\"{\\\"queues\\\":{\\\"q\\\":{}}}\"}");
+    assert_int_equal(f->reply.status, 200);
+    assert_int_equal(publish(f, path), 200);
+}
+
+static void what_agents_can_do_is_checked(void **state)
+{
+    struct fixture *f = *state;
+    static const char agent[] = "{\"email\":\"%s\",\"name\":\"A\",\"role\":\"agent\","
+                                "\"password\":\"" PASSWORD "\",\"skills\":[%s]}";
+    char body[512];
+
+    set_up(f);
+    snprintf(body, sizeof(body), agent, "a@shop.test", "{\"skill\":\"zh\",\"level\":11}");
+    assert_non_null(strstr(call(f, "POST", "/api/v1/agents", body), "\"field\":\"skills\""));
+    snprintf(body, sizeof(body), agent, "a@shop.test",
+             "{\"skill\":\"zh\",\"level\":1},{\"skill\":\"zh\",\"level\":2}");
+    assert_non_null(strstr(call(f, "POST", "/api/v1/agents", body), "given twice"));
+    snprintf(body, sizeof(body), agent, "a@shop.test", "{\"skill\":\"zh\",\"level\":10}");
+    assert_non_null(strstr(call(f, "POST", "/api/v1/agents", body), "\"level\":10"));
+    assert_int_equal(f->reply.status, 201);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup_fixture, teardown_fixture)
@@ -577,6 +668,9 @@ int main(void)
         CASE(faq_import_names_bad_lines_and_takes_the_good_ones),
         CASE(faq_import_dry_run_changes_nothing),
         CASE(faq_import_beyond_its_bound_changes_nothing),
+        CASE(routing_is_published_and_rolled_back_in_versions),
+        CASE(routing_errors_have_their_path),
+        CASE(what_agents_can_do_is_checked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,10 +16,10 @@ _Static_assert(PERM_COUNT <= 64, "a permission set is 64 bits");
      P(FAQ_READ) | P(RULE_READ) | P(SITE_READ) | P(AGENT_READ))
 #define SUPERVISOR_BITS                                                                      \
     (AGENT_BITS | P(CONV_REPLY_ANY) | P(CONV_ASSIGN) | P(CONV_CLOSE_ANY) | P(CANNED_WRITE) | \
-     P(FAQ_WRITE) | P(RULE_WRITE) | P(REPORT_READ))
+     P(FAQ_WRITE) | P(RULE_WRITE) | P(REPORT_READ) | P(ROUTING_READ))
 #define ADMIN_BITS                                                                       \
     (SUPERVISOR_BITS | P(SITE_WRITE) | P(AGENT_WRITE) | P(TOKEN_READ) | P(TOKEN_WRITE) | \
-     P(SETTING_READ) | P(SETTING_WRITE) | P(AUDIT_READ))
+     P(SETTING_READ) | P(SETTING_WRITE) | P(AUDIT_READ) | P(ROUTING_WRITE))
 #define OWNER_BITS (ADMIN_BITS | P(OWNER_WRITE))
 
 static const struct {
@@ -52,6 +52,8 @@ static const struct {
     { "settings:write", P(SETTING_READ) | P(SETTING_WRITE) },
     { "audit:read", P(AUDIT_READ) },
     { "reports:read", P(REPORT_READ) },
+    { "routing:read", P(ROUTING_READ) },
+    { "routing:write", P(ROUTING_READ) | P(ROUTING_WRITE) },
 };
 
 static const char *const permission_names[PERM_COUNT] = {
@@ -87,6 +89,8 @@ static const char *const permission_names[PERM_COUNT] = {
     [PERM_SETTING_WRITE] = "setting.write",
     [PERM_AUDIT_READ] = "audit.read",
     [PERM_REPORT_READ] = "report.read",
+    [PERM_ROUTING_READ] = "routing.read",
+    [PERM_ROUTING_WRITE] = "routing.write",
 };
 
 struct permission_set role_permissions(enum role role)

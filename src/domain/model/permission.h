@@ -63,6 +63,8 @@ enum permission {
     PERM_SETTING_WRITE,
     PERM_AUDIT_READ,
     PERM_REPORT_READ,
+    PERM_ROUTING_READ, /* configurations, checks, simulations */
+    PERM_ROUTING_WRITE,
     PERM_COUNT,
 };
 

@@ -267,6 +267,10 @@ static void api_done(struct worker_job *job, struct shard *shard)
         ticket_effect(node, reply);
     if ((reply->effects & API_EFFECT_CHAT) != 0)
         chat_effect(node, self);
+    else if ((reply->effects & API_EFFECT_EXPLAIN) != 0)
+        node_desk_explain(node, self->ref, (struct workspace_id){ reply->who.workspace_id },
+                          (struct conv_id){ reply->explain.conv },
+                          (struct agent_id){ reply->explain.agent });
     else
         reply_send(node, self->ref, reply);
     job_free(self);
