@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which request goes where, and the few addresses that are answered on the spot. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,11 +33,23 @@ void node_limit_fini(struct node *node)
     node->limits = NULL;
 }
 
+/* Whoever has one IPv6 address has all of its /64, so that is what counts. */
+static uint64_t address_hash(const struct node *node, struct slice address)
+{
+    char text[NET_PEER_TEXT_BYTES];
+    struct in6_addr in6;
+
+    snprintf(text, sizeof(text), "%.*s", SLICE_ARGS(address));
+    if (inet_pton(AF_INET6, text, &in6) == 1 && !IN6_IS_ADDR_V4MAPPED(&in6))
+        return hash_bytes(node->limit_key, &in6, 8);
+    return hash_bytes(node->limit_key, address.ptr, address.len);
+}
+
 bool node_limit(struct node *node, struct slice address)
 {
     int64_t rate = (int64_t)config_number(node->server->config, CONFIG_LIMIT_IP_RATE);
     int64_t now = clock_mono_us(&clock_system);
-    uint64_t hash = hash_bytes(node->limit_key, address.ptr, address.len);
+    uint64_t hash = address_hash(node, address);
     struct limit_cell *cell = &node->limits[hash % LIMIT_CELLS];
     int64_t full = rate * LIMIT_BURST_SECONDS * 1000;
 

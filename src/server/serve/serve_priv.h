@@ -130,6 +130,8 @@ struct node {
     struct link *link_gone;
     struct loop_node links_gone;
     struct stream *streams;
+    struct stream **stream_slots; /* by the slot of their connection; NULL: none */
+    uint32_t stream_slot_count;
     struct exchange *exchanges;
     uint32_t exchange_count;
     uint32_t exchange_free;

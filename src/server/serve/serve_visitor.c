@@ -29,7 +29,7 @@ struct cursor {
     uint32_t seq;
 };
 
-/* A POSTed frame or a stream. */
+/* A POSTed frame or a stream. Found by the slot of its connection, of which it is the newest. */
 struct stream {
     struct node *node;
     struct stream *next, **place;
@@ -38,6 +38,7 @@ struct stream {
     uint64_t session;
     uint32_t frame_id; /* of the POSTed frame */
     bool posted;       /* a frame, not a stream */
+    bool lossy;        /* a frame that gets no answer when all is well */
     bool open;         /* the client is there and has not had its answer */
     bool ended;        /* to be freed at the end of the turn */
     struct buf frame;  /* POSTed, until the welcome */
@@ -54,11 +55,14 @@ static void stream_free(struct stream *stream)
     *stream->place = stream->next;
     if (stream->next != NULL)
         stream->next->place = stream->place;
+    if (stream->node->stream_slots[stream->ref.slot] == stream)
+        stream->node->stream_slots[stream->ref.slot] = NULL;
     buf_fini(&stream->frame);
     free(stream);
 }
 
 static void replay_next(struct stream *stream);
+static void posted_run(struct stream *stream);
 
 /* At the end of the turn, when no call of the gateway is under way in this session. */
 static void work_run(struct loop_node *work)
@@ -67,8 +71,7 @@ static void work_run(struct loop_node *work)
 
     if (!stream->ended) {
         if (stream->posted)
-            gateway_session_frame(stream->node->gateway, stream->session,
-                                  buf_slice(&stream->frame));
+            posted_run(stream);
         else
             replay_next(stream);
         return;
@@ -86,6 +89,20 @@ static void stream_done(struct stream *stream)
     loop_defer(stream->node->loop, &stream->work);
 }
 
+static void slot_set(struct node *node, uint32_t slot, struct stream *stream)
+{
+    uint32_t count = node->stream_slot_count;
+
+    if (slot >= count) {
+        count = (slot + 1) * 2;
+        node->stream_slots = mem_realloc(node->stream_slots, count * sizeof(struct stream *));
+        memset(node->stream_slots + node->stream_slot_count, 0,
+               (count - node->stream_slot_count) * sizeof(struct stream *));
+        node->stream_slot_count = count;
+    }
+    node->stream_slots[slot] = stream;
+}
+
 static struct stream *stream_create(struct node *node, struct http_ref ref)
 {
     struct stream *stream = mem_zalloc(sizeof(*stream));
@@ -100,18 +117,19 @@ static struct stream *stream_create(struct node *node, struct http_ref ref)
     if (stream->next != NULL)
         stream->next->place = &stream->next;
     node->streams = stream;
+    slot_set(node, ref.slot, stream);
     return stream;
 }
 
 void node_visitor_gone(struct node *node, struct http_ref ref)
 {
-    for (struct stream *stream = node->streams; stream != NULL; stream = stream->next) {
-        if (stream->ref.slot == ref.slot && stream->ref.generation == ref.generation) {
-            stream->open = false;
-            stream_done(stream);
-            return;
-        }
-    }
+    struct stream *stream =
+        ref.slot < node->stream_slot_count ? node->stream_slots[ref.slot] : NULL;
+
+    if (stream == NULL || stream->ref.generation != ref.generation)
+        return; /* of another kind of request */
+    stream->open = false;
+    stream_done(stream);
 }
 
 void node_visitors_fini(struct node *node)
@@ -121,6 +139,9 @@ void node_visitors_fini(struct node *node)
             gateway_session_gone(node->gateway, node->streams->session);
         stream_free(node->streams);
     }
+    free(node->stream_slots);
+    node->stream_slots = NULL;
+    node->stream_slot_count = 0; /* connections that end later find none */
 }
 
 /* ---- frames as we write them ----------------------------------------------------------------- */
@@ -196,12 +217,12 @@ static void cursor_read(struct stream *stream, struct slice text)
 
 /* ---- a posted frame's link ------------------------------------------------------------------- */
 
-static void posted_answer(struct stream *stream, struct slice frame)
+static void posted_answer(struct stream *stream, int status, struct slice frame)
 {
     const struct http_field fields[] = {
         { SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-store") },
     };
-    struct http_reply reply = { .status = 200,
+    struct http_reply reply = { .status = status,
                                 .type = SLICE_LITERAL("application/json"),
                                 .body = frame,
                                 .fields = fields,
@@ -212,6 +233,19 @@ static void posted_answer(struct stream *stream, struct slice frame)
     stream_done(stream);
 }
 
+/* The session is open: now the frame. What is lossy is not answered when all is well, so that is
+ * said here: whoever sent it waits for some reply. */
+static void posted_run(struct stream *stream)
+{
+    char taken[32];
+
+    gateway_session_frame(stream->node->gateway, stream->session, buf_slice(&stream->frame));
+    if (!stream->lossy || !stream->open)
+        return;
+    snprintf(taken, sizeof(taken), "{\"id\":%u}", stream->frame_id);
+    posted_answer(stream, 202, slice_of(taken));
+}
+
 static bool posted_send(void *ctx, struct slice frame, bool binary)
 {
     struct stream *stream = ctx;
@@ -220,8 +254,9 @@ static bool posted_send(void *ctx, struct slice frame, bool binary)
     (void)binary;
     if (!stream->open || id == 0)
         return true; /* pushes belong to the stream */
-    if (id == stream->frame_id || (id == HELLO_ID && memmem(frame.ptr, frame.len, "\"error\"", 7)))
-        posted_answer(stream, frame);
+    if (id == stream->frame_id ||
+        (id == HELLO_ID && memmem(frame.ptr, frame.len, "\"error\":", 8) != NULL))
+        posted_answer(stream, 200, frame);
     else if (id == HELLO_ID)
         loop_defer(stream->node->loop, &stream->work); /* welcome: now the frame */
     return true;
@@ -284,16 +319,23 @@ static bool stream_write(struct stream *stream, struct slice frame)
 static bool stream_send(void *ctx, struct slice frame, bool binary)
 {
     struct stream *stream = ctx;
+    struct cursor before[LIMIT_HELLO_CONVS_MAX];
+    unsigned count = stream->cursor_count;
     uint32_t id = frame_id(frame);
 
     (void)binary;
     if (!stream->open)
         return true;
+    memcpy(before, stream->cursors, sizeof(before));
     if (slice_starts_with(frame, SLICE_LITERAL("{\"event\":")))
         cursor_set(stream, number_after(frame, "\"conversationId\":"),
                    (uint32_t)number_after(frame, "\"seq\":"));
-    if (!stream_write(stream, frame))
+    if (!stream_write(stream, frame)) {
+        /* What was not sent must not be in the cursor of what is sent later. */
+        memcpy(stream->cursors, before, sizeof(before));
+        stream->cursor_count = count;
         return false;
+    }
     if (id == HELLO_ID || id == FETCH_ID)
         loop_defer(stream->node->loop, &stream->work);
     return true;
@@ -377,6 +419,9 @@ static enum err_code frame_check(struct stream *stream, struct slice body, bool 
         rc = err_set_field(err, ERR_INVALID, "id", "1 to %u", FETCH_ID - 1);
     if (rc == ERR_OK) {
         stream->frame_id = frame->id;
+        stream->lossy = frame->action_case == KEFU__V1__CLIENT_FRAME__ACTION_TYPING ||
+                        frame->action_case == KEFU__V1__CLIENT_FRAME__ACTION_READ ||
+                        frame->action_case == KEFU__V1__CLIENT_FRAME__ACTION_PAGE;
         *hello = frame->action_case == KEFU__V1__CLIENT_FRAME__ACTION_HELLO;
     }
     arena_fini(&arena);
@@ -393,7 +438,9 @@ void node_visitor_frame(struct node *node, const struct http_request *request, s
 
     stream->posted = true;
     buf_init(&hello, LIMIT_FRAME_BYTES_MAX);
-    if (request->method != HTTP_POST)
+    if (node->drain_until != 0)
+        rc = err_set(&err, ERR_UNAVAILABLE, "the server stops");
+    else if (request->method != HTTP_POST)
         rc = err_set(&err, ERR_METHOD, "POST a frame");
     else if (!node_origin_ok(node, request))
         rc = err_set(&err, ERR_FORBIDDEN, "another site's page must not call this");
@@ -431,7 +478,9 @@ void node_visitor_stream(struct node *node, const struct http_request *request, 
     enum err_code rc;
 
     buf_init(&hello, LIMIT_FRAME_BYTES_MAX);
-    if (request->method != HTTP_GET)
+    if (node->drain_until != 0)
+        rc = err_set(&err, ERR_UNAVAILABLE, "the server stops");
+    else if (request->method != HTTP_GET)
         rc = err_set(&err, ERR_METHOD, "GET the stream");
     else
         rc = hello_make(node, request, &hello, &err);
