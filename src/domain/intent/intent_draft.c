@@ -11,13 +11,15 @@
 enum {
     /* What features may take in the file of a model of some hundred intents, so that a thousand
      * open models stay below 4 GB. The rest of the features carry a fifth of a point, if that. */
-    FILE_FEATURES_BYTES = 3750 * 1000,
+    FILE_FEATURES_BYTES = 3650 * 1000,
+    SPELL_TOKENS_MAX = 16 * 1024 * 1024, /* words of examples beyond it are not counted */
     FEATURE_BYTES = 25,   /* beside its row: weight, scale, group, its share of the slots */
     FEATURES_MIN = 16000, /* for thousands of intents a row is long, and still they need these */
 };
 
 struct writer {
     const struct intent_draft *draft;
+    struct intent_speller speller;
     struct intent_header header;
     uint32_t *kept; /* features, in the order of the file */
     char *bytes;
@@ -141,6 +143,83 @@ static int keyed_order(const void *a, const void *b)
     return (x->key > y->key) - (x->key < y->key);
 }
 
+struct counted {
+    uint64_t hash;
+    struct slice word; /* in the examples' own text, lower case */
+    uint32_t count;
+};
+
+static int counted_by_hash(const void *a, const void *b)
+{
+    const struct counted *x = a;
+    const struct counted *y = b;
+
+    return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+static int counted_by_count(const void *a, const void *b)
+{
+    const struct counted *x = a;
+    const struct counted *y = b;
+
+    return x->count != y->count ? (x->count < y->count ? 1 : -1) : counted_by_hash(a, b);
+}
+
+/* Words that stand in two examples, from the most common down. `words` is sorted here. */
+static void speller_fill(struct intent_speller *speller, struct counted *words, size_t n)
+{
+    size_t kept = 0;
+    size_t keys = 0;
+
+    qsort(words, n, sizeof(*words), counted_by_hash);
+    for (size_t i = 0; i < n; i++) {
+        if (kept > 0 && words[kept - 1].hash == words[i].hash)
+            words[kept - 1].count++;
+        else
+            words[kept++] = words[i];
+    }
+    qsort(words, kept, sizeof(*words), counted_by_count);
+    for (size_t i = 0; i < kept && words[i].count > 1; i++)
+        keys += words[i].word.len + 1;
+    intent_speller_init(speller,
+                        (uint32_t)(keys < INTENT_SPELL_KEYS_MAX ? keys : INTENT_SPELL_KEYS_MAX));
+    for (size_t i = 0; i < kept && words[i].count > 1; i++)
+        intent_speller_add(speller, words[i].word);
+}
+
+/* The words of all examples that can be corrected to; texts in other than plain lower case are left
+ * out, which costs no word that matters. */
+static void speller_make(struct intent_speller *speller, const struct example_set *set,
+                         struct intent_reader *reader)
+{
+    struct counted *words = mem_alloc(sizeof(*words));
+    size_t cap = 1;
+    size_t n = 0;
+
+    for (size_t i = 0; i < set->count && n < SPELL_TOKENS_MAX; i++) {
+        intent_read(reader, NULL, set->items[i].text);
+        for (size_t t = 0; t < reader->token_count; t++) {
+            const struct text_gram *token = &reader->tokens[t];
+            struct slice word = slice_make(reader->normalised.ptr + token->start, token->len);
+            struct slice at = set->items[i].text;
+            const char *found;
+
+            if (token->kind != TEXT_GRAM_WORD || !intent_spell_fits(word))
+                continue;
+            found = memmem(at.ptr, at.len, word.ptr, word.len);
+            if (found == NULL)
+                continue;
+            if (n == cap) {
+                cap = cap * 2 + 1024;
+                words = mem_realloc(words, cap * sizeof(*words));
+            }
+            words[n++] = (struct counted){ token->hash, slice_make(found, word.len), 1 };
+        }
+    }
+    speller_fill(speller, words, n);
+    free(words);
+}
+
 /* Both keys of each example; equal keys become one entry. */
 static struct keyed *exact_collect(const struct example_set *set, struct intent_reader *reader,
                                    uint32_t *count)
@@ -195,6 +274,20 @@ static void words_write(struct writer *writer)
            (size_t)lexicon->words.count * INTENT_WORDS_LEVELS * sizeof(*lexicon->clusters));
 }
 
+static void spell_write(struct writer *writer)
+{
+    const struct intent_speller *speller = &writer->speller;
+
+    if (writer->header.spell_words == 0)
+        return;
+    memcpy(section(writer, INTENT_SECTION_SPELL_SLOTS), speller->slots,
+           writer->header.sections[INTENT_SECTION_SPELL_SLOTS].bytes);
+    memcpy(section(writer, INTENT_SECTION_SPELL_OFFSETS), speller->offsets,
+           writer->header.sections[INTENT_SECTION_SPELL_OFFSETS].bytes);
+    memcpy(section(writer, INTENT_SECTION_SPELL_TEXT), speller->text,
+           writer->header.sections[INTENT_SECTION_SPELL_TEXT].bytes);
+}
+
 static uint64_t names_bytes(const struct example_set *set)
 {
     uint64_t bytes = (set->name_count + 1) * sizeof(uint32_t);
@@ -218,6 +311,10 @@ static uint64_t sections_place(struct writer *writer)
         [INTENT_SECTION_ROWS] = (uint64_t)header->features * header->lanes,
         [INTENT_SECTION_BIAS] = header->lanes * sizeof(float),
         [INTENT_SECTION_EXACT] = header->exact * sizeof(struct intent_exact),
+        [INTENT_SECTION_SPELL_SLOTS] = header->spell_slots * sizeof(struct intent_slot),
+        [INTENT_SECTION_SPELL_OFFSETS] =
+            header->spell_words > 0 ? (header->spell_words + UINT64_C(1)) * sizeof(uint32_t) : 0,
+        [INTENT_SECTION_SPELL_TEXT] = writer->speller.offsets[header->spell_words],
         [INTENT_SECTION_WORD_SLOTS] = header->word_slots * sizeof(struct intent_slot),
         [INTENT_SECTION_WORD_ROWS] = (uint64_t)header->words * INTENT_WORDS_STRIDE,
         [INTENT_SECTION_WORD_SCALES] = header->words * sizeof(float),
@@ -251,6 +348,9 @@ enum err_code intent_draft_write(const struct intent_draft *draft, struct intent
     header->lanes = draft->lanes;
     header->words = draft->lexicon->words.count;
     header->word_slots = draft->lexicon->slot_count;
+    speller_make(&writer.speller, draft->set, reader);
+    header->spell_words = writer.speller.spell.count;
+    header->spell_slots = header->spell_words > 0 ? writer.speller.slot_count : 0;
     header->calibration = *draft->calibration;
     memcpy(header->group_weights, draft->group_weights, sizeof(header->group_weights));
     features_keep(&writer);
@@ -268,10 +368,12 @@ enum err_code intent_draft_write(const struct intent_draft *draft, struct intent
     slots_write(&writer);
     features_write(&writer);
     exact_write(&writer, keyed);
+    spell_write(&writer);
     words_write(&writer);
     intent_model_seal(writer.bytes, len);
     buf_commit(out, len);
 out:
+    intent_speller_fini(&writer.speller);
     free(writer.kept);
     free(keyed);
     return rc;

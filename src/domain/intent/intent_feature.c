@@ -96,6 +96,11 @@ void intent_reader_destroy(struct intent_reader **reader)
     *reader = NULL;
 }
 
+uint64_t intent_token_feature(uint64_t hash)
+{
+    return intent_mix(ROLE_WORD, hash);
+}
+
 static void add(struct intent_reader *reader, uint64_t hash, unsigned group, uint32_t start,
                 size_t len)
 {
@@ -130,7 +135,7 @@ static void add_tokens(struct intent_reader *reader)
         return;
     add_pair(reader, NULL, &tokens[0]);
     for (size_t i = 0; i < n; i++) {
-        add(reader, intent_mix(ROLE_WORD, tokens[i].hash), INTENT_GROUP_WORD | INTENT_GROUP_TOKEN,
+        add(reader, intent_token_feature(tokens[i].hash), INTENT_GROUP_WORD | INTENT_GROUP_TOKEN,
             tokens[i].start, tokens[i].len);
         add_pair(reader, &tokens[i], i + 1 < n ? &tokens[i + 1] : NULL);
     }

@@ -61,6 +61,9 @@ void intent_reader_destroy(struct intent_reader **reader);
 /* Fills the reader; no allocation. words may be NULL. */
 void intent_read(struct intent_reader *reader, const struct intent_words *words, struct slice text);
 
+/* The feature of a word or CJK character by itself, from its gram's hash. */
+uint64_t intent_token_feature(uint64_t hash);
+
 /* One 64-bit value from two; order matters. */
 static inline uint64_t intent_mix(uint64_t a, uint64_t b)
 {

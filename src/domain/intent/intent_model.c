@@ -46,12 +46,16 @@ static bool slots_make_sense(uint32_t slots, uint32_t count)
 
 static bool sizes_make_sense(const struct intent_header *header)
 {
+    bool spell = header->spell_words > 0
+                     ? slots_make_sense(header->spell_slots, header->spell_words)
+                     : header->spell_slots == 0;
     bool words = header->words > 0 ? slots_make_sense(header->word_slots, header->words)
                                    : header->word_slots == 0;
 
     return header->classes >= 1 && header->classes <= EXAMPLES_INTENTS_MAX &&
            header->lanes == vector_pad(header->classes + 1, VECTOR_F32_STEP) &&
-           slots_make_sense(header->slots, header->features) && header->features >= 1 && words;
+           slots_make_sense(header->slots, header->features) && header->features >= 1 && words &&
+           spell;
 }
 
 static uint64_t blocks(const struct intent_header *header)
@@ -83,6 +87,12 @@ static uint64_t section_bytes(const struct intent_header *header, enum intent_se
         return header->words * (uint64_t)sizeof(float);
     case INTENT_SECTION_WORD_CLUSTERS:
         return header->words * (uint64_t)INTENT_WORDS_LEVELS * sizeof(uint16_t);
+    case INTENT_SECTION_SPELL_SLOTS:
+        return header->spell_slots * (uint64_t)sizeof(struct intent_slot);
+    case INTENT_SECTION_SPELL_OFFSETS:
+        return header->spell_words > 0 ? (header->spell_words + UINT64_C(1)) * sizeof(uint32_t) : 0;
+    case INTENT_SECTION_SPELL_TEXT:
+        return header->sections[section].bytes; /* checked with the offsets */
     case INTENT_SECTION_EXACT:
         return header->exact * (uint64_t)sizeof(struct intent_exact);
     default:
@@ -152,6 +162,23 @@ static bool words_fit(const struct intent_model *model)
     return slots_fit(words->slots, words->mask + 1, words->count);
 }
 
+static bool spell_fits(const struct intent_model *model)
+{
+    const struct intent_spell *spell = &model->spell;
+
+    if (spell->count == 0)
+        return true;
+    if (spell->offsets[0] != 0 ||
+        spell->offsets[spell->count] != model->header->sections[INTENT_SECTION_SPELL_TEXT].bytes)
+        return false;
+    for (uint32_t i = 0; i < spell->count; i++) {
+        if (spell->offsets[i] > spell->offsets[i + 1] ||
+            spell->offsets[i + 1] - spell->offsets[i] > INTENT_SPELL_LEN_MAX)
+            return false;
+    }
+    return slots_fit(spell->slots, spell->mask + 1, spell->count);
+}
+
 static bool features_fit(const struct intent_model *model)
 {
     for (uint32_t i = 0; i < model->header->features; i++) {
@@ -217,6 +244,13 @@ static void model_point(struct intent_model *model, const struct intent_header *
         .scales = section(header, INTENT_SECTION_WORD_SCALES),
         .clusters = section(header, INTENT_SECTION_WORD_CLUSTERS),
     };
+    model->spell = (struct intent_spell){
+        .count = header->spell_words,
+        .mask = header->spell_slots - 1,
+        .slots = section(header, INTENT_SECTION_SPELL_SLOTS),
+        .offsets = section(header, INTENT_SECTION_SPELL_OFFSETS),
+        .text = section(header, INTENT_SECTION_SPELL_TEXT),
+    };
 }
 
 enum err_code intent_model_open(struct slice bytes, struct intent_model **out, struct err *err)
@@ -231,8 +265,8 @@ enum err_code intent_model_open(struct slice bytes, struct intent_model **out, s
         return err_set(err, ERR_CORRUPT, "model has sizes that do not fit");
     model = mem_zalloc(sizeof(*model));
     model_point(model, header);
-    if (!names_fit(model) || !words_fit(model) || !features_fit(model) || !exact_fit(model) ||
-        !numbers_are_finite(model)) {
+    if (!names_fit(model) || !words_fit(model) || !spell_fits(model) || !features_fit(model) ||
+        !exact_fit(model) || !numbers_are_finite(model)) {
         intent_model_close(&model);
         return err_set(err, ERR_CORRUPT, "model has contents that do not fit");
     }

@@ -14,7 +14,7 @@ static struct intent_scratch *scratch; /* 400 KiB: once is enough */
 
 static void use(const struct intent_model *model)
 {
-    static const char *const texts[] = { "where is my order 4711", "退款 refund", "", "x" };
+    static const char *const texts[] = { "where is my order 4711", "退款 refnd wheer", "", "x" };
 
     for (size_t i = 0; i < LENGTH_OF(texts); i++) {
         struct intent_cause causes[8];

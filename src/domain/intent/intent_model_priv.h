@@ -6,6 +6,7 @@
 
 #include "intent.h"
 #include "intent_rows_priv.h"
+#include "intent_spell_priv.h"
 #include "intent_svm_priv.h"
 #include "vector_kernel.h"
 
@@ -24,6 +25,9 @@ enum intent_section {
     INTENT_SECTION_WORD_ROWS,  /* words x INTENT_WORDS_STRIDE signed bytes */
     INTENT_SECTION_WORD_SCALES,   /* float per word */
     INTENT_SECTION_WORD_CLUSTERS, /* words x INTENT_WORDS_LEVELS numbers (u16) */
+    INTENT_SECTION_SPELL_SLOTS,   /* struct intent_slot; this and the next may be empty */
+    INTENT_SECTION_SPELL_OFFSETS, /* u32 into the text, one more than words */
+    INTENT_SECTION_SPELL_TEXT,
     INTENT_SECTIONS,
 };
 
@@ -58,6 +62,8 @@ struct intent_header {
     uint32_t exact;
     uint32_t words;
     uint32_t word_slots;
+    uint32_t spell_words;
+    uint32_t spell_slots;
     uint32_t reserved;
     float group_weights[INTENT_GROUPS];
     struct intent_calibration calibration;
@@ -82,14 +88,17 @@ struct intent_model {
     const float *bias;
     const struct intent_exact *exact;
     struct intent_words words;
+    struct intent_spell spell;
 };
 
 struct intent_scratch {
     struct intent_reader *reader;
     struct intent_row row;
-    size_t lanes;                 /* capacity of scores */
-    float *scores;                /* of all columns */
-    float values[INTENT_ROW_MAX]; /* of the row, scaled for one block */
+    char corrected[TEXT_NORM_BYTES_MAX]; /* the text without its typing errors */
+    size_t lanes;                        /* capacity of scores */
+    float *scores;                       /* of all columns */
+    float *scores_before;                /* of the text as written, when it has typing errors */
+    float values[INTENT_ROW_MAX];        /* of the row, scaled for one block */
 };
 
 /* The scores of all columns for the row in the scratch. */

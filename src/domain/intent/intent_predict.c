@@ -17,7 +17,8 @@ struct intent_scratch *intent_scratch_create(void)
     intent_row_init(&scratch->row);
     scratch->lanes = vector_pad(EXAMPLES_INTENTS_MAX + 1, VECTOR_F32_STEP);
     scratch->scores = vector_table_alloc(scratch->lanes * sizeof(float));
-    ENSURE(scratch->scores != NULL);
+    scratch->scores_before = vector_table_alloc(scratch->lanes * sizeof(float));
+    ENSURE(scratch->scores != NULL && scratch->scores_before != NULL);
     return scratch;
 }
 
@@ -27,6 +28,7 @@ void intent_scratch_destroy(struct intent_scratch **scratch)
         return;
     intent_reader_destroy(&(*scratch)->reader);
     free((*scratch)->scores);
+    free((*scratch)->scores_before);
     free(*scratch);
     *scratch = NULL;
 }
@@ -93,6 +95,71 @@ static uint32_t example_find(const struct intent_model *model, const struct inte
     if (found == INTENT_EXACT_AMBIGUOUS && keys.loose != 0)
         found = exact_find(model, keys.loose);
     return found;
+}
+
+static bool is_known(const struct intent_model *model, const struct text_gram *token)
+{
+    return intent_slots_find(model->dictionary.slots, model->dictionary.mask,
+                             intent_token_feature(token->hash)) >= 0 ||
+           (model->words.count > 0 &&
+            intent_slots_find(model->words.slots, model->words.mask, token->hash) >= 0);
+}
+
+/* Reads the text again if it has unknown words that are known ones mistyped; false: it has none. */
+static bool read_corrected(const struct intent_model *model, struct intent_scratch *scratch)
+{
+    struct intent_reader *reader = scratch->reader;
+    size_t copied = 0; /* of the normalised text */
+    size_t len = 0;
+    size_t corrected = 0;
+
+    for (size_t i = 0; i < reader->token_count && model->spell.count > 0; i++) {
+        const struct text_gram *token = &reader->tokens[i];
+        struct slice word = slice_make(reader->normalised.ptr + token->start, token->len);
+        struct slice meant;
+
+        if (token->kind != TEXT_GRAM_WORD || !intent_spell_fits(word) || is_known(model, token))
+            continue;
+        meant = intent_spell_find(&model->spell, word);
+        if (meant.len == 0 ||
+            reader->normalised.len + meant.len + corrected + 1 > sizeof(scratch->corrected))
+            continue;
+        memcpy(scratch->corrected + len, reader->normalised.ptr + copied, token->start - copied);
+        len += token->start - copied;
+        memcpy(scratch->corrected + len, meant.ptr, meant.len);
+        len += meant.len;
+        copied = token->start + token->len;
+        corrected++;
+    }
+    if (corrected == 0)
+        return false;
+    memcpy(scratch->corrected + len, reader->normalised.ptr + copied,
+           reader->normalised.len - copied);
+    len += reader->normalised.len - copied;
+    intent_read(reader, &model->words, slice_make(scratch->corrected, len));
+    return true;
+}
+
+/* The scores of a text; of one with typing errors the mean of both readings, because an unknown
+ * word may also be a word. */
+static void scores_make(const struct intent_model *model, struct intent_scratch *scratch)
+{
+    struct intent_row *row = &scratch->row;
+    float *as_written = scratch->scores;
+    float coverage;
+
+    intent_row_make(&model->dictionary, scratch->reader, row);
+    intent_scores(model, scratch);
+    coverage = row->coverage;
+    if (!read_corrected(model, scratch))
+        return;
+    scratch->scores = scratch->scores_before;
+    scratch->scores_before = as_written;
+    intent_row_make(&model->dictionary, scratch->reader, row);
+    intent_scores(model, scratch);
+    for (uint32_t c = 0; c < model->header->lanes; c++)
+        scratch->scores[c] = (scratch->scores[c] + as_written[c]) / 2;
+    row->coverage = (row->coverage + coverage) / 2;
 }
 
 /* The best columns, best first. */
@@ -164,9 +231,8 @@ void intent_predict(const struct intent_model *model, struct intent_scratch *scr
     *out = (struct intent_result){ 0 };
     intent_read(scratch->reader, &model->words, text);
     example = example_find(model, scratch->reader);
-    intent_row_make(&model->dictionary, scratch->reader, &scratch->row);
+    scores_make(model, scratch);
     if (scratch->row.count > 0) {
-        intent_scores(model, scratch);
         count = best_columns(scratch->scores, model->header->classes, top + 1, hits);
         calibrate_hits(model, scratch, hits, count);
         out->count = count < top ? count : top;
