@@ -28,15 +28,13 @@ static void reply_send(struct node *node, struct http_ref ref, const struct api_
 {
     struct http_field fields[REPLY_FIELDS_MAX] = {
         { SLICE_LITERAL("Cache-Control"), slice_of(reply->cache_control) },
-        { SLICE_LITERAL("X-Content-Type-Options"), SLICE_LITERAL("nosniff") },
-        { SLICE_LITERAL("Content-Security-Policy"),
-          SLICE_LITERAL("default-src 'none'; frame-ancestors 'none'") },
+        { SLICE_LITERAL("Content-Security-Policy"), SLICE_LITERAL(NODE_CSP_NOTHING) },
     };
     struct http_reply out = { .status = reply->status,
                               .type = slice_of(reply->content_type),
                               .body = buf_slice(&reply->body),
                               .fields = fields,
-                              .field_count = 3 };
+                              .field_count = 2 };
     char seconds[16];
 
     if (reply->etag[0] != '\0')

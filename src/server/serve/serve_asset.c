@@ -119,7 +119,6 @@ bool node_asset(struct node *node, const struct http_request *request, struct ht
     field_add(&reply, fields, "Cache-Control",
               asset->immutable ? "public, max-age=31536000, immutable" : "no-cache");
     field_add(&reply, fields, "Content-Security-Policy", csp);
-    field_add(&reply, fields, "X-Content-Type-Options", "nosniff");
     field_add(&reply, fields, "Referrer-Policy", "strict-origin-when-cross-origin");
     field_add(&reply, fields, "Permissions-Policy", "camera=(), microphone=(), geolocation=()");
     field_add(&reply, fields, "Cross-Origin-Resource-Policy",

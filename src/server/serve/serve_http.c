@@ -72,7 +72,7 @@ static void reply_text(struct node *node, struct http_ref ref, int status, const
 {
     const struct http_field fields[] = {
         { SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-store") },
-        { SLICE_LITERAL("X-Content-Type-Options"), SLICE_LITERAL("nosniff") },
+        { SLICE_LITERAL("Content-Security-Policy"), SLICE_LITERAL(NODE_CSP_NOTHING) },
     };
     struct http_reply reply = { .status = status,
                                 .type = slice_of(type),
@@ -87,10 +87,11 @@ void node_http_error(struct node *node, struct http_ref ref, const struct err *e
 {
     struct api_reply body;
     char seconds[16];
-    struct http_field fields[2] = {
+    struct http_field fields[3] = {
         { SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-store") },
+        { SLICE_LITERAL("Content-Security-Policy"), SLICE_LITERAL(NODE_CSP_NOTHING) },
     };
-    struct http_reply reply = { .fields = fields, .field_count = 1 };
+    struct http_reply reply = { .fields = fields, .field_count = 2 };
 
     api_reply_init(&body);
     api_reply_error(&body, err);
@@ -149,8 +150,9 @@ static void redirect(struct node *node, struct http_ref ref, const char *to)
     const struct http_field fields[] = {
         { SLICE_LITERAL("Location"), slice_of(to) },
         { SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-store") },
+        { SLICE_LITERAL("Content-Security-Policy"), SLICE_LITERAL(NODE_CSP_NOTHING) },
     };
-    struct http_reply reply = { .status = 302, .fields = fields, .field_count = 2 };
+    struct http_reply reply = { .status = 302, .fields = fields, .field_count = LENGTH_OF(fields) };
 
     http_reply(node->http, ref, &reply);
 }

@@ -215,6 +215,9 @@ void serve_completed(void *ctx, unsigned shard, const struct store_completion *c
                      size_t n);
 
 /* serve_http.c */
+/* Content-Security-Policy of what is no page: data and errors need nothing and stand in no frame.
+ */
+#define NODE_CSP_NOTHING "default-src 'none'; frame-ancestors 'none'"
 void node_http_request(void *ctx, const struct http_request *request, struct http_ref ref);
 void node_http_gone(void *ctx, struct http_ref ref);
 void node_http_error(struct node *node, struct http_ref ref, const struct err *err);

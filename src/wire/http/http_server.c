@@ -204,7 +204,8 @@ static void head_write(struct buf *out, const struct http_reply *reply, struct s
     if (reply->type.len > 0) {
         buf_add_slice(out, SLICE_LITERAL("Content-Type: "));
         buf_add_slice(out, reply->type);
-        buf_add_slice(out, SLICE_LITERAL("\r\n"));
+        /* What we call text is text, whatever it looks like. */
+        buf_add_slice(out, SLICE_LITERAL("\r\nX-Content-Type-Options: nosniff\r\n"));
     }
     for (i = 0; i < reply->field_count; i++) {
         const struct http_field *field = &reply->fields[i];
