@@ -77,9 +77,13 @@ static enum err_code agent_update(struct api_call *call, const Kefu__V1__AgentRe
     return rc == ERR_OK ? store_admin_run(call->api->store, &change, 1, NULL, err) : rc;
 }
 
+/* The same for an unknown account, a wrong password and a locked account: who tries learns nothing
+ * of who exists, nor that a guess would have been right. */
 static enum err_code login_refuse(struct err *err)
 {
-    return err_set(err, ERR_UNAUTHENTICATED, "e-mail or password is wrong");
+    return err_set(err, ERR_UNAUTHENTICATED,
+                   "e-mail or password is wrong; after %d wrong ones an account rests for a while",
+                   AUTH_FAILURES_MAX);
 }
 
 /* Counts a wrong password. A conflict means that another try was counted at the same moment. */
@@ -113,13 +117,8 @@ static enum err_code login_check(struct api_call *call, const Kefu__V1__LoginReq
         lock = (struct auth_lock){ agent->failures, agent->locked_until };
     right = auth_password_verify(agent != NULL ? agent->password_hash : NULL,
                                  slice_of(request->password));
-    if (agent == NULL)
+    if (agent == NULL || auth_lock_holds(&lock, call->now_ms))
         return login_refuse(err);
-    if (auth_lock_holds(&lock, call->now_ms)) {
-        err_set(err, ERR_RATE_LIMITED, "too many wrong passwords; try again later");
-        err->retry_after_ms = (unsigned)(lock.locked_until - call->now_ms);
-        return ERR_RATE_LIMITED;
-    }
     if (!right)
         return login_failed(call, agent, &record, err);
     if (agent->agent->disabled)

@@ -9,7 +9,7 @@ export const strings = defineStrings({
     password: "Password",
     submit: "Sign in",
     busy: "Signing in…",
-    wrong: "The e-mail or password is wrong.",
+    wrong: "The e-mail or password is wrong. After 5 wrong tries an account rests for 15 minutes.",
     language: "Language",
   },
   zh: {
@@ -19,7 +19,7 @@ export const strings = defineStrings({
     password: "密码",
     submit: "登录",
     busy: "正在登录…",
-    wrong: "邮箱或密码不正确。",
+    wrong: "邮箱或密码不正确。连续输错 5 次后，账号会暂停登录 15 分钟。",
     language: "语言",
   },
 });
