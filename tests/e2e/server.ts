@@ -46,13 +46,14 @@ export class Server {
     return this.#process?.pid ?? 0;
   }
 
-  /** Starts on the port of before, so that open pages find it again. */
-  async start(): Promise<void> {
+  /** Starts on the port of before, so that open pages find it again; by another program, if given. */
+  async start(by: string[] = []): Promise<void> {
     if (program === "") throw new Error("KEFU_BIN names no program");
     if (this.port === 0) this.port = await freePort();
     const child = spawn(
-      program,
+      by[0] ?? program,
       [
+        ...(by.length > 0 ? [...by.slice(1), program] : []),
         "serve",
         "--demo",
         "--data",

@@ -84,14 +84,29 @@ export class Session {
     return this.wait((frame) => frame["id"] === id);
   }
 
-  tell(action: Frame): void {
-    this.#socket.send(JSON.stringify({ id: this.#next++, ...action }));
+  /** The frame's id. */
+  tell(action: Frame): number {
+    const id = this.#next++;
+    this.#socket.send(JSON.stringify({ id, ...action }));
+    return id;
   }
 
   event(test: (event: Frame) => boolean): Promise<Frame> {
     return this.wait(
       (frame) => frame["event"] !== undefined && test(frame["event"]),
     );
+  }
+
+  /** Resolves when the connection is closed. */
+  async ended(): Promise<void> {
+    if (this.closed) return;
+    await new Promise<void>((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error("still open")), answerMs);
+      this.#socket.once("close", () => {
+        clearTimeout(late);
+        resolve();
+      });
+    });
   }
 
   /** Cuts the connection without a close frame. */
