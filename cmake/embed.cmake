@@ -2,7 +2,8 @@
 set(KEFU_SHARE_TABLE ${CMAKE_BINARY_DIR}/share_table.c)
 file(GLOB share_files RELATIVE ${CMAKE_SOURCE_DIR}/share CONFIGURE_DEPENDS
     ${CMAKE_SOURCE_DIR}/share/demo/*.csv ${CMAKE_SOURCE_DIR}/share/demo/*.json
-    ${CMAKE_SOURCE_DIR}/share/demo/*.jsonl)
+    ${CMAKE_SOURCE_DIR}/share/demo/*.jsonl ${CMAKE_SOURCE_DIR}/share/nlu/negatives-*.txt
+    ${CMAKE_SOURCE_DIR}/share/nlu/demo/intents.json ${CMAKE_SOURCE_DIR}/share/nlu/demo/demo-train.*.tsv)
 set(share_arguments "")
 set(share_inputs "")
 foreach(share_file IN LISTS share_files)

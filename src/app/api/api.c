@@ -20,6 +20,7 @@ enum err_code api_create(const struct api_options *options, struct api **out, st
     api->store = options->store;
     api->master = *options->master;
     api->clock = options->clock;
+    api->models = options->models;
     api->settings = options->settings;
     api->setting_count = options->setting_count;
     api->require_tls = options->require_tls;

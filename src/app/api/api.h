@@ -38,6 +38,7 @@ struct api_options {
     struct store *store;
     const struct auth_key *master;
     const struct clock *clock;
+    const char *models;                 /* folder of the model files; NULL: no models here */
     const struct api_setting *settings; /* of the start; shown, not changed here */
     size_t setting_count;
     bool require_tls;
@@ -76,6 +77,8 @@ enum api_effect {
     API_EFFECT_REVOKE = 1 << 3,    /* end the sockets of revoke_session, _agent or _token */
     API_EFFECT_CHAT = 1 << 4,      /* submit `chat`, reply with api_chat_reply */
     API_EFFECT_EXPLAIN = 1 << 5,   /* ask the desk how `explain` would be given away now */
+    API_EFFECT_TRAIN = 1 << 6,     /* train the queued model `train` */
+    API_EFFECT_TRY = 1 << 7,       /* ask the bot `try`; its answer is the body (TryReply) */
 };
 
 enum api_chat_kind { API_CHAT_GET, API_CHAT_FETCH, API_CHAT_SEND, API_CHAT_NOTE };
@@ -96,6 +99,14 @@ struct api_explain {
     uint64_t agent; /* 0: nobody in particular */
 };
 
+/* A question to the bot that is part of no conversation. */
+struct api_try {
+    struct slice text; /* in the arena of the call */
+    struct slice locale;
+    uint64_t site;
+    unsigned clarify_rounds;
+};
+
 struct api_reply {
     int status;
     const char *content_type;
@@ -111,6 +122,8 @@ struct api_reply {
     uint64_t revoke_token;
     struct api_chat chat;
     struct api_explain explain;
+    struct api_try try;
+    uint64_t train; /* the model's record */
 };
 void api_reply_init(struct api_reply *reply);
 void api_reply_fini(struct api_reply *reply);
@@ -141,6 +154,9 @@ MUST_USE enum err_code api_admin_create(struct api *api, struct slice email, str
                                         struct slice role, struct slice password, struct err *err);
 MUST_USE enum err_code api_admin_reset(struct api *api, struct slice email, struct slice password,
                                        uint64_t *agent_id, struct err *err);
+
+/* [any] The lookup key of an example's record: one per intent and text. */
+struct slice api_example_lookup(struct arena *arena, uint64_t intent, struct slice text);
 
 /* [any] The document at /api/v1/openapi.json. */
 void api_openapi(struct buf *out);

@@ -2,6 +2,7 @@
 /* What agents and the bot say: canned replies, FAQ entries, keyword rules. */
 #include "api_priv.h"
 
+#include "bot.h"
 #include "limit.h"
 
 enum {
@@ -25,7 +26,7 @@ static enum err_code texts_check(const char *field, char *const *texts, size_t n
     return ERR_OK;
 }
 
-static enum err_code locale_check(const char *locale, bool may_be_empty, struct err *err)
+enum err_code api_locale_check(const char *locale, bool may_be_empty, struct err *err)
 {
     if (strcmp(locale, "zh") == 0 || strcmp(locale, "en") == 0 ||
         (may_be_empty && locale[0] == '\0'))
@@ -48,7 +49,7 @@ static enum err_code canned_check(struct api_call *call, ProtobufCMessage *msg,
     if (rc == ERR_OK)
         rc = api_text_check("text", reply->text, 1, LIMIT_TEXT_BYTES_MAX, err);
     if (rc == ERR_OK)
-        rc = locale_check(reply->locale, true, err);
+        rc = api_locale_check(reply->locale, true, err);
     return rc;
 }
 
@@ -66,7 +67,7 @@ static enum err_code faq_check(struct api_call *call, ProtobufCMessage *msg,
                                const ProtobufCMessage *old, struct err *err)
 {
     Kefu__V1__FaqEntry *entry = (Kefu__V1__FaqEntry *)msg;
-    enum err_code rc = locale_check(entry->locale, false, err);
+    enum err_code rc = api_locale_check(entry->locale, false, err);
 
     (void)call;
     (void)old;
@@ -93,16 +94,50 @@ static const struct api_resource faq = {
 
 /* ---- rules ---- */
 
+static struct slice *slices_of(struct api_call *call, char *const *texts, size_t n)
+{
+    struct slice *out = arena_alloc(call->arena, (n + 1) * sizeof(*out));
+
+    for (size_t i = 0; out != NULL && i < n; i++)
+        out[i] = slice_of(texts[i]);
+    return out;
+}
+
+/* Whether the rule would be taken by the bot: its words and its condition, with line and column. */
+static enum err_code rule_compile(struct api_call *call, const Kefu__V1__Rule *rule,
+                                  enum bot_action action, struct err *err)
+{
+    struct bot_rule in = {
+        .id = 1,
+        .name = slice_of(rule->name),
+        .action = action,
+        .locale = slice_of(rule->locale),
+        .any = slices_of(call, rule->any, rule->n_any),
+        .any_count = rule->n_any,
+        .all = slices_of(call, rule->all, rule->n_all),
+        .all_count = rule->n_all,
+        .none = slices_of(call, rule->none, rule->n_none),
+        .none_count = rule->n_none,
+        .condition = slice_of(rule->condition),
+    };
+
+    if (in.any == NULL || in.all == NULL || in.none == NULL)
+        return err_set(err, ERR_TOO_BIG, "request too large");
+    if (!bot_disguise_parse(slice_of(rule->disguise), &in.disguise))
+        return err_set_field(err, ERR_INVALID, "disguise", "symbols, pinyin, sound");
+    return bot_rule_check(&in, err);
+}
+
 static enum err_code rule_check(struct api_call *call, ProtobufCMessage *msg,
                                 const ProtobufCMessage *old, struct err *err)
 {
     Kefu__V1__Rule *rule = (Kefu__V1__Rule *)msg;
+    enum bot_action action = BOT_ACTION_ANSWER;
     enum err_code rc = api_text_check("name", rule->name, 1, LIMIT_NAME_BYTES_MAX, err);
 
-    (void)call;
     (void)old;
-    if (rc == ERR_OK && rule->n_any + rule->n_all == 0)
-        rc = err_set_field(err, ERR_INVALID, "any", "a rule needs words in any or all");
+    if (rc == ERR_OK && rule->n_any + rule->n_all == 0 && rule->condition[0] == '\0')
+        rc = err_set_field(err, ERR_INVALID, "any", "a rule needs words in any, all or condition");
     if (rc == ERR_OK)
         rc = texts_check("any", rule->any, rule->n_any, PHRASES_MAX, PHRASE_BYTES_MAX, err);
     if (rc == ERR_OK)
@@ -110,11 +145,14 @@ static enum err_code rule_check(struct api_call *call, ProtobufCMessage *msg,
     if (rc == ERR_OK)
         rc = texts_check("none", rule->none, rule->n_none, PHRASES_MAX, PHRASE_BYTES_MAX, err);
     if (rc == ERR_OK)
-        rc = locale_check(rule->locale, true, err);
+        rc = api_locale_check(rule->locale, true, err);
+    if (rc == ERR_OK && !bot_action_parse(slice_of(rule->action), &action))
+        rc = err_set_field(err, ERR_INVALID, "action", "answer, block, mask, review or handoff");
     if (rc == ERR_OK)
-        rc = api_text_check("answer", rule->answer, rule->handoff ? 0 : 1, LIMIT_TEXT_BYTES_MAX,
-                            err);
-    return rc;
+        rc = api_text_check("answer", rule->answer,
+                            rule->handoff || action != BOT_ACTION_ANSWER ? 0 : 1,
+                            LIMIT_TEXT_BYTES_MAX, err);
+    return rc == ERR_OK ? rule_compile(call, rule, action, err) : rc;
 }
 
 static const struct api_resource rules = {

@@ -15,6 +15,7 @@ struct api {
     struct store *store;
     struct auth_key master;
     const struct clock *clock;
+    const char *models;
     const struct api_setting *settings;
     size_t setting_count;
     bool require_tls;
@@ -76,6 +77,9 @@ struct api_resource {
                            const ProtobufCMessage *old, struct err *err);
     /* The unique key of the message, in the arena; NULL or empty: none. */
     struct slice (*lookup)(struct api_call *call, const ProtobufCMessage *msg);
+    /* What the record belongs to, and the query parameter that lists those of one. May be NULL. */
+    uint64_t (*parent)(const ProtobufCMessage *msg);
+    const char *parent_query;
     /* Completes a message for showing. May be NULL. */
     void (*present)(struct api_call *call, ProtobufCMessage *msg);
 };
@@ -96,6 +100,9 @@ extern const struct api_routes api_routes_conversation;
 extern const struct api_routes api_routes_system;
 extern const struct api_routes api_routes_faq;
 extern const struct api_routes api_routes_routing;
+extern const struct api_routes api_routes_intent;
+extern const struct api_routes api_routes_example;
+extern const struct api_routes api_routes_model;
 
 /* api_auth.c */
 enum err_code api_origin_check(struct api_call *call, struct err *err);
@@ -132,6 +139,8 @@ bool api_body_names(struct api_call *call, const char *field);
 enum err_code api_text_check(const char *field, const char *text, size_t min, size_t max,
                              struct err *err);
 char *api_text_lower(struct arena *arena, const char *text);
+/* "zh" or "en", or empty where that may be. */
+enum err_code api_locale_check(const char *locale, bool may_be_empty, struct err *err);
 
 /* api_commit.c: a transaction with its audit entry and its idempotency row. */
 struct api_commit {

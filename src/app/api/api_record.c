@@ -324,7 +324,9 @@ enum err_code api_record_list(struct api_call *call, struct err *err)
 
     if (list == NULL)
         return err->code;
-    query.descending = resource->kind == STORE_AUDIT;
+    query.descending = resource->kind == STORE_AUDIT || resource->kind == STORE_MODEL;
+    if (resource->parent_query != NULL)
+        query.parent = api_query_u64(call, resource->parent_query);
     rc = store_record_list(call->api->store, &query, call->arena, &records, err);
     if (rc != ERR_OK)
         return rc;
@@ -415,6 +417,8 @@ enum err_code api_record_create(struct api_call *call, struct err *err)
     }
     if (resource->lookup != NULL)
         record->lookup = resource->lookup(call, msg);
+    if (resource->parent != NULL)
+        record->parent = resource->parent(msg);
     rc = api_encode(call->arena, msg, &record->body, err);
     if (rc != ERR_OK)
         return rc;
@@ -543,6 +547,8 @@ enum err_code api_record_patch(struct api_call *call, struct err *err)
         return rc;
     if (resource->lookup != NULL)
         record->lookup = resource->lookup(call, msg);
+    if (resource->parent != NULL)
+        record->parent = resource->parent(msg);
     rc = api_encode(call->arena, msg, &record->body, err);
     if (rc != ERR_OK)
         return rc;

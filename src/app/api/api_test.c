@@ -35,7 +35,9 @@ static int setup_fixture(void **state)
     struct store_options store = { .backend = &store_memory_backend,
                                    .shards = 1,
                                    .on_complete = on_complete };
-    struct api_options options = { .clock = &clock_system, .master = &f->key };
+    struct api_options options = { .clock = &clock_system,
+                                   .master = &f->key,
+                                   .models = "/tmp/kefu-api-test-models" };
 
     assert_int_equal(auth_secret_init(NULL), ERR_OK);
     assert_int_equal(store_open(&store, &f->store, NULL), ERR_OK);
@@ -649,6 +651,146 @@ static void what_agents_can_do_is_checked(void **state)
     assert_int_equal(f->reply.status, 201);
 }
 
+/* ---- understanding ----------------------------------------------------------------------------
+ */
+
+static void example_files_are_imported_whole_or_not_at_all(void **state)
+{
+    struct fixture *f = *state;
+    const char *answer;
+
+    set_up(f);
+    answer = import_csv(f, "/api/v1/examples/import", "refund\t退款\nrefund\t\nparcel\t物流\n");
+    assert_int_equal(f->reply.status, 200);
+    assert_non_null(strstr(answer, "\"line\":2"));
+    assert_null(strstr(answer, "created"));
+    assert_non_null(strstr(call(f, "GET", "/api/v1/intents", ""), "{}"));
+    answer = import_csv(f, "/api/v1/examples/import?dryRun=1", "refund\t退款\n");
+    assert_non_null(strstr(answer, "\"created\":1"));
+    assert_non_null(strstr(call(f, "GET", "/api/v1/intents", ""), "{}"));
+    answer = import_csv(f, "/api/v1/examples/import",
+                        "refund\t退款\nrefund\tmoney back\nparcel\t物流\n");
+    assert_non_null(strstr(answer, "\"created\":3"));
+    answer = import_csv(f, "/api/v1/examples/import", "refund\t退款\nparcel\twhere is it\n");
+    assert_non_null(strstr(answer, "\"created\":1"));
+    assert_non_null(strstr(answer, "\"updated\":1"));
+    answer = call(f, "GET", "/api/v1/examples", "");
+    assert_non_null(strstr(answer, "\"locale\":\"zh\",\"text\":\"退款\""));
+    assert_non_null(strstr(answer, "\"locale\":\"en\",\"text\":\"money back\""));
+    answer = call(f, "GET", "/api/v1/examples/export?format=tsv", "");
+    assert_non_null(strstr(answer, "parcel\twhere is it"));
+    import_csv(f, "/api/v1/examples/import?format=odt", "x");
+    assert_int_equal(f->reply.status, 400);
+}
+
+static void an_import_beyond_one_transaction_takes_several(void **state)
+{
+    struct fixture *f = *state;
+    struct buf tsv;
+
+    set_up(f);
+    buf_init(&tsv, 1024 * 1024);
+    for (int i = 0; i < 3000; i++)
+        buf_printf(&tsv, "intent.%d\texample number %d\n", i % 7, i);
+    buf_add_char(&tsv, '\0');
+    assert_non_null(strstr(import_csv(f, "/api/v1/examples/import", tsv.ptr), "\"created\":3000"));
+    assert_non_null(strstr(import_csv(f, "/api/v1/examples/import", tsv.ptr), "\"updated\":3000"));
+    buf_fini(&tsv);
+}
+
+static void an_intent_goes_with_its_examples(void **state)
+{
+    struct fixture *f = *state;
+    char path[64] = "/api/v1/intents/";
+    char body[128];
+
+    set_up(f);
+    text_take(call(f, "POST", "/api/v1/intents", "{\"name\":\"refund\",\"answerZh\":\"好\"}"), "id",
+              path + strlen(path), 32);
+    assert_int_equal(f->reply.status, 201);
+    assert_true((f->reply.effects & API_EFFECT_BOT) != 0);
+    call(f, "POST", "/api/v1/intents", "{\"name\":\"refund\"}");
+    assert_int_equal(f->reply.status, 409);
+    snprintf(body, sizeof(body), "{\"intentId\":\"%s\",\"locale\":\"zh\",\"text\":\"退款\"}",
+             path + strlen("/api/v1/intents/"));
+    call(f, "POST", "/api/v1/examples", body);
+    assert_int_equal(f->reply.status, 201);
+    call(f, "POST", "/api/v1/examples", body);
+    assert_int_equal(f->reply.status, 409); /* the same again */
+    call(f, "POST", "/api/v1/examples",
+         "{\"intentId\":\"77\",\"locale\":\"zh\",\"text\":\"退款\"}");
+    assert_int_equal(f->reply.status, 400);
+    call(f, "DELETE", path, "");
+    assert_int_equal(f->reply.status, 200);
+    assert_string_equal(call(f, "GET", "/api/v1/examples", ""), "{}");
+}
+
+static void a_rule_is_compiled_before_it_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    const char *answer;
+
+    set_up(f);
+    answer = call(f, "POST", "/api/v1/rules",
+                  "{\"name\":\"r\",\"condition\":\"退货 & (\",\"answer\":\"a\"}");
+    assert_int_equal(f->reply.status, 400);
+    assert_non_null(strstr(answer, "\"field\":\"condition\""));
+    assert_non_null(strstr(answer, "line 1 column"));
+    call(f, "POST", "/api/v1/rules",
+         "{\"name\":\"r\",\"condition\":\"退货 & !发票\",\"answer\":\"a\"}");
+    assert_int_equal(f->reply.status, 201);
+    call(f, "POST", "/api/v1/rules",
+         "{\"name\":\"w\",\"any\":[\"加微信\"],\"action\":\"mask\",\"disguise\":\"pinyin\"}");
+    assert_int_equal(f->reply.status, 201);
+    call(f, "POST", "/api/v1/rules", "{\"name\":\"w\",\"any\":[\"x\"],\"action\":\"burn\"}");
+    assert_int_equal(f->reply.status, 400);
+}
+
+static void one_training_at_a_time_and_nothing_unready_goes_live(void **state)
+{
+    struct fixture *f = *state;
+    char path[96] = "/api/v1/models/";
+    size_t end;
+
+    set_up(f);
+    text_take(call(f, "POST", "/api/v1/models", "{\"publish\":true}"), "id", path + strlen(path),
+              32);
+    assert_int_equal(f->reply.status, 202);
+    assert_true((f->reply.effects & API_EFFECT_TRAIN) != 0);
+    assert_true(f->reply.train != 0);
+    call(f, "POST", "/api/v1/models", "{}");
+    assert_int_equal(f->reply.status, 409);
+    end = strlen(path);
+    snprintf(path + end, sizeof(path) - end, "/publish");
+    call(f, "POST", path, "");
+    assert_int_equal(f->reply.status, 409);
+    snprintf(path + end, sizeof(path) - end, "/cancel");
+    assert_non_null(strstr(call(f, "POST", path, ""), "\"status\":\"cancelled\""));
+    call(f, "POST", path, "");
+    assert_int_equal(f->reply.status, 409);
+    path[end] = '\0';
+    call(f, "DELETE", path, "");
+    assert_int_equal(f->reply.status, 200);
+    call(f, "GET", path, "");
+    assert_int_equal(f->reply.status, 404);
+}
+
+static void a_question_to_try_goes_to_the_shard(void **state)
+{
+    struct fixture *f = *state;
+
+    set_up(f);
+    call(f, "POST", "/api/v1/try", "{\"text\":\"\"}");
+    assert_int_equal(f->reply.status, 400);
+    call(f, "POST", "/api/v1/try", "{\"text\":\"退货\",\"locale\":\"zh\"}");
+    assert_int_equal(f->reply.status, 200);
+    assert_true((f->reply.effects & API_EFFECT_TRY) != 0);
+    assert_true(slice_equal_text(f->reply.try.text, "退货"));
+    assert_string_equal(call(f, "GET", "/api/v1/unclear-questions", ""), "{}");
+    call(f, "POST", "/api/v1/unclear-questions/dismiss", "{\"ids\":[\"5\"]}");
+    assert_int_equal(f->reply.status, 200);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup_fixture, teardown_fixture)
@@ -672,6 +814,12 @@ int main(void)
         CASE(routing_is_published_and_rolled_back_in_versions),
         CASE(routing_errors_have_their_path),
         CASE(what_agents_can_do_is_checked),
+        CASE(example_files_are_imported_whole_or_not_at_all),
+        CASE(an_import_beyond_one_transaction_takes_several),
+        CASE(an_intent_goes_with_its_examples),
+        CASE(a_rule_is_compiled_before_it_is_kept),
+        CASE(one_training_at_a_time_and_nothing_unready_goes_live),
+        CASE(a_question_to_try_goes_to_the_shard),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,6 +72,9 @@ enum bot_disguise {
     BOT_DISGUISE_SOUND = 1 << 2,
 };
 
+/* "symbols pinyin" to bits; false: a word that is none of them. */
+bool bot_disguise_parse(struct slice words, unsigned *out);
+
 struct bot_rule {
     uint64_t id;
     struct slice name;

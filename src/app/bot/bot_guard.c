@@ -29,6 +29,32 @@ bool bot_action_parse(struct slice name, enum bot_action *out)
     return name.len == 0;
 }
 
+bool bot_disguise_parse(struct slice words, unsigned *out)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } names[] = { { "symbols", BOT_DISGUISE_SYMBOLS },
+                  { "pinyin", BOT_DISGUISE_PINYIN },
+                  { "sound", BOT_DISGUISE_SOUND } };
+
+    *out = 0;
+    for (words = slice_trim(words); words.len > 0; words = slice_trim(words)) {
+        const char *blank = memchr(words.ptr, ' ', words.len);
+        struct slice word =
+            slice_make(words.ptr, blank != NULL ? (size_t)(blank - words.ptr) : words.len);
+        size_t at = 0;
+
+        while (at < LENGTH_OF(names) && !slice_equal_text(word, names[at].name))
+            at++;
+        if (at == LENGTH_OF(names))
+            return false;
+        *out |= names[at].bit;
+        words = slice_make(word.ptr + word.len, words.len - word.len);
+    }
+    return true;
+}
+
 /* One star for each character, so that the reader sees how much is gone. */
 static void stars_put(struct slice in, char *out, size_t *len)
 {

@@ -4,9 +4,9 @@
  * conversation waits for a person or has one, the bot is silent. The guard looks at whatever people
  * write to each other, before anything else is decided. */
 #include "chat_priv.h"
+#include "chat_trace.h"
 
 #include "check.h"
-#include "utf8.h"
 
 /* ---- the bot --------------------------------------------------------------------------------- */
 
@@ -47,95 +47,18 @@ static void quick_replies_add(struct turn *turn, Kefu__V1__Event *event,
     event->n_quick_replies = reply->quick_reply_count;
 }
 
-enum { CANDIDATE_BYTES_MAX = 200 }; /* a question as a list shows it; entries hold the rest */
-
-static struct slice candidate_short(struct slice text)
-{
-    if (text.len > CANDIDATE_BYTES_MAX)
-        text.len = CANDIDATE_BYTES_MAX;
-    while (text.len > 0 && !utf8_valid(text))
-        text.len--;
-    return text;
-}
-
-static void trace_candidates_fill(struct turn *turn, Kefu__V1__TraceStep *item,
-                                  const struct bot_step *step)
-{
-    Kefu__V1__TraceCandidate *items;
-
-    if (step->candidate_count == 0)
-        return;
-    items = turn_messages(turn, step->candidate_count, sizeof(*items), &item->candidates);
-    if (items == NULL)
-        return;
-    for (size_t i = 0; i < step->candidate_count; i++) {
-        kefu__v1__trace_candidate__init(&items[i]);
-        items[i].text = turn_text(turn, candidate_short(step->candidates[i].text));
-        items[i].id = step->candidates[i].id;
-        items[i].score = step->candidates[i].score;
-    }
-    item->n_candidates = step->candidate_count;
-    item->candidate = items[0].text;
-    item->score = items[0].score;
-}
-
-static void trace_steps_fill(struct turn *turn, Kefu__V1__TraceStep *items,
-                             const struct bot_reply *reply)
-{
-    for (size_t i = 0; i < reply->step_count; i++) {
-        const struct bot_step *step = &reply->steps[i];
-
-        kefu__v1__trace_step__init(&items[i]);
-        items[i].rung = pb_constant(step->rung);
-        items[i].verdict = pb_constant(bot_verdict_name(step->verdict));
-        items[i].threshold = step->threshold;
-        items[i].micros = step->micros;
-        trace_candidates_fill(turn, &items[i], step);
-    }
-}
-
-static void trace_entities_fill(struct turn *turn, Kefu__V1__Trace *trace,
-                                const struct bot_reply *reply)
-{
-    Kefu__V1__TraceEntity *items;
-
-    if (reply->entity_count == 0)
-        return;
-    items = turn_messages(turn, reply->entity_count, sizeof(*items), &trace->entities);
-    if (items == NULL)
-        return;
-    for (size_t i = 0; i < reply->entity_count; i++) {
-        kefu__v1__trace_entity__init(&items[i]);
-        items[i].kind = pb_constant(reply->entities[i].kind);
-        items[i].start = reply->entities[i].start;
-        items[i].length = reply->entities[i].len;
-    }
-    trace->n_entities = reply->entity_count;
-}
-
 /* Why it answered so: made by the code that answers, committed with the answer. */
 void bot_trace_add(struct turn *turn, uint32_t question_seq, const struct bot_reply *reply)
 {
-    Kefu__V1__Trace *trace = arena_alloc(&turn->arena, sizeof(*trace));
-    Kefu__V1__TraceStep **list = NULL;
-    Kefu__V1__TraceStep *items = turn_messages(turn, reply->step_count, sizeof(*items), &list);
+    Kefu__V1__Trace *trace = chat_trace_make(&turn->arena, reply);
 
-    if (trace == NULL || items == NULL) {
+    if (trace == NULL) {
         turn->full = true;
         return;
     }
-    trace_steps_fill(turn, items, reply);
-    kefu__v1__trace__init(trace);
     trace->conversation_id = turn->conv->id.v;
     trace->seq = turn->conv->head.head_seq;
     trace->question_seq = question_seq;
-    trace->steps = list;
-    trace->n_steps = reply->step_count;
-    trace->rung = pb_constant(reply->rung);
-    trace->micros = reply->micros;
-    trace->read_micros = reply->read_micros;
-    trace->locale = pb_constant(reply->locale);
-    trace_entities_fill(turn, trace, reply);
     turn->traces[0] = trace;
     turn->msg.traces = turn->traces;
     turn->msg.n_traces = 1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files of the share folder that the program carries in itself: the demo workspace. Constant
+/* The files of the share folder that the program carries in itself: the demo workspace
+ * with its intents, and texts that no intent should catch. Constant
  * data; any thread. */
 #ifndef KEFU_SHARE_H
 #define KEFU_SHARE_H

@@ -13,10 +13,11 @@ _Static_assert(PERM_COUNT <= 64, "a permission set is 64 bits");
 #define AGENT_BITS                                                                          \
     (P(PUBLIC) | P(SELF) | P(CONV_READ) | P(CONV_REPLY) | P(CONV_TAKE) | P(CONV_TRANSFER) | \
      P(CONV_CLOSE) | P(VISITOR_READ) | P(VISITOR_WRITE) | P(SEARCH) | P(CANNED_READ) |      \
-     P(FAQ_READ) | P(RULE_READ) | P(SITE_READ) | P(AGENT_READ))
+     P(FAQ_READ) | P(RULE_READ) | P(INTENT_READ) | P(SITE_READ) | P(AGENT_READ))
 #define SUPERVISOR_BITS                                                                      \
     (AGENT_BITS | P(CONV_REPLY_ANY) | P(CONV_ASSIGN) | P(CONV_CLOSE_ANY) | P(CANNED_WRITE) | \
-     P(FAQ_WRITE) | P(RULE_WRITE) | P(REPORT_READ) | P(ROUTING_READ))
+     P(FAQ_WRITE) | P(RULE_WRITE) | P(INTENT_WRITE) | P(MODEL_WRITE) | P(REPORT_READ) |      \
+     P(ROUTING_READ))
 #define ADMIN_BITS                                                                       \
     (SUPERVISOR_BITS | P(SITE_WRITE) | P(AGENT_WRITE) | P(TOKEN_READ) | P(TOKEN_WRITE) | \
      P(SETTING_READ) | P(SETTING_WRITE) | P(AUDIT_READ) | P(ROUTING_WRITE))
@@ -41,9 +42,10 @@ static const struct {
                                  P(CONV_CLOSE_ANY) },
     { "visitors:read", P(VISITOR_READ) },
     { "visitors:write", P(VISITOR_READ) | P(VISITOR_WRITE) },
-    { "knowledge:read", P(FAQ_READ) | P(RULE_READ) | P(CANNED_READ) },
-    { "knowledge:write", P(FAQ_READ) | P(RULE_READ) | P(CANNED_READ) | P(FAQ_WRITE) |
-                             P(RULE_WRITE) | P(CANNED_WRITE) },
+    { "knowledge:read", P(FAQ_READ) | P(RULE_READ) | P(INTENT_READ) | P(CANNED_READ) },
+    { "knowledge:write", P(FAQ_READ) | P(RULE_READ) | P(INTENT_READ) | P(CANNED_READ) |
+                             P(FAQ_WRITE) | P(RULE_WRITE) | P(INTENT_WRITE) | P(MODEL_WRITE) |
+                             P(CANNED_WRITE) },
     { "sites:read", P(SITE_READ) },
     { "sites:write", P(SITE_READ) | P(SITE_WRITE) },
     { "agents:read", P(AGENT_READ) },
@@ -78,6 +80,9 @@ static const char *const permission_names[PERM_COUNT] = {
     [PERM_FAQ_WRITE] = "faq.write",
     [PERM_RULE_READ] = "rule.read",
     [PERM_RULE_WRITE] = "rule.write",
+    [PERM_INTENT_READ] = "intent.read",
+    [PERM_INTENT_WRITE] = "intent.write",
+    [PERM_MODEL_WRITE] = "model.write",
     [PERM_SITE_READ] = "site.read",
     [PERM_SITE_WRITE] = "site.write",
     [PERM_AGENT_READ] = "agent.read",

@@ -52,6 +52,9 @@ enum permission {
     PERM_FAQ_WRITE,
     PERM_RULE_READ,
     PERM_RULE_WRITE,
+    PERM_INTENT_READ, /* intents, examples, models, unclear questions, trying */
+    PERM_INTENT_WRITE,
+    PERM_MODEL_WRITE, /* train, publish, roll back */
     PERM_SITE_READ,
     PERM_SITE_WRITE,
     PERM_AGENT_READ, /* names, presence, load */

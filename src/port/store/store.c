@@ -25,6 +25,10 @@ static const char *const kind_names[STORE_KIND_COUNT] = {
     [STORE_WEBHOOK] = "webhook",
     [STORE_ROUTING_CONFIG] = "routing_config",
     [STORE_ROUTING_TRACE] = "routing_trace",
+    [STORE_INTENT] = "intent",
+    [STORE_EXAMPLE] = "example",
+    [STORE_MODEL] = "model",
+    [STORE_UNCLEAR] = "unclear",
 };
 
 const char *store_kind_name(enum store_kind kind)

@@ -304,6 +304,10 @@ enum store_kind {
     STORE_WEBHOOK,
     STORE_ROUTING_CONFIG,
     STORE_ROUTING_TRACE, /* parent: the conversation */
+    STORE_INTENT,
+    STORE_EXAMPLE, /* parent: its intent */
+    STORE_MODEL,
+    STORE_UNCLEAR, /* questions that the bot did not understand */
     STORE_KIND_COUNT,
 };
 const char *store_kind_name(enum store_kind kind); /* "faq_entry" */

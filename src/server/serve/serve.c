@@ -179,11 +179,13 @@ static enum err_code api_start(struct server *server, struct err *err)
     struct api_options options = { .master = &server->master,
                                    .store = server->store,
                                    .clock = &clock_system,
+                                   .models = server->models,
                                    .settings = server->settings,
                                    .setting_count = CONFIG_KEY_COUNT,
                                    .require_tls = config_flag(server->config, CONFIG_REQUIRE_TLS) };
     enum err_code rc;
 
+    data_path(server, "models", server->models);
     for (int key = 0; key < CONFIG_KEY_COUNT; key++) {
         enum config_key at = (enum config_key)key;
 
@@ -191,6 +193,7 @@ static enum err_code api_start(struct server *server, struct err *err)
             (struct api_setting){ config_name(at), config_text(server->config, at),
                                   config_source_name(server->config->value[key].source) };
     }
+    server->learn = (struct learn_options){ server->store, server->models, &clock_system };
     rc = api_create(&options, &server->api, err);
     if (rc == ERR_OK && config_flag(server->config, CONFIG_DEMO)) {
         char path[PATH_BYTES];
@@ -210,6 +213,7 @@ static enum err_code threads_start(struct server *server, struct err *err)
     server->workers = worker_pool_start((uint32_t)config_number(server->config, CONFIG_WORKERS),
                                         SERVE_WORKER_QUEUE_MAX);
     server->logins = worker_pool_start(SERVE_LOGIN_THREADS, SERVE_LOGIN_QUEUE_MAX);
+    server->trainer = worker_pool_start(SERVE_TRAIN_THREADS, LEARN_JOBS_MAX * 2);
     serve_metric_init(server);
     server->left = mem_zalloc(server->shards * sizeof(struct directory *));
     server->tls_left = mem_zalloc(server->shards * sizeof(struct serve_tls *));
@@ -352,10 +356,15 @@ static void server_stop(struct server *server)
         worker_pool_end(server->workers);
     if (server->logins != NULL)
         worker_pool_end(server->logins);
+    if (server->trainer != NULL) {
+        learn_cancel_all(&server->learn);
+        worker_pool_end(server->trainer);
+    }
     shard_group_stop(&group);
     server->group = NULL;
     worker_pool_stop(&server->workers);
     worker_pool_stop(&server->logins);
+    worker_pool_stop(&server->trainer);
     store_close(&server->store);
     shared_free(server);
     serve_metric_fini(server);
@@ -380,7 +389,9 @@ static enum err_code server_start(struct server *server, struct err *err)
     if (rc == ERR_OK)
         rc = api_start(server, err);
     if (rc == ERR_OK)
-        rc = directory_load(server->store, &server->directory, err);
+        rc = learn_recover(&server->learn, server->jobs, &server->job_count, err);
+    if (rc == ERR_OK)
+        rc = directory_load(server->store, server->models, &server->directory, err);
     if (rc == ERR_OK)
         rc = threads_start(server, err);
     return rc;

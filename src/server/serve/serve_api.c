@@ -263,6 +263,10 @@ static void api_done(struct worker_job *job, struct shard *shard)
                                                         .agent = reply->revoke_agent });
     if ((reply->effects & API_EFFECT_TICKET) != 0)
         ticket_effect(node, reply);
+    if ((reply->effects & API_EFFECT_TRAIN) != 0)
+        node_train(node, &(struct learn_job){ reply->who.workspace_id, reply->train });
+    if ((reply->effects & API_EFFECT_TRY) != 0)
+        node_try(node, &self->arena, reply);
     if ((reply->effects & API_EFFECT_CHAT) != 0)
         chat_effect(node, self);
     else if ((reply->effects & API_EFFECT_EXPLAIN) != 0)

@@ -268,8 +268,11 @@ static bool chat_answer(void *ctx, struct workspace_id workspace,
 
     if (bot == NULL)
         return false;
-    if (bot_answer(bot, node->scratch, question, &clock_system, arena, out, &err) == ERR_OK)
+    if (bot_answer(bot, node->scratch, question, &clock_system, arena, out, &err) == ERR_OK) {
+        if (out->unclear)
+            node_unclear(node, workspace, question->text, out);
         return true;
+    }
     LOG_WARN("bot_failed", KV_ERR(&err));
     return false;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The demo workspace out of share/demo: a shop in two languages, its FAQ, rules and canned replies,
- * one site with the key "demo", two agents with new passwords. Only an empty store is filled. The
+/* The demo workspace out of share/demo and share/nlu: a shop in two languages, its FAQ, rules,
+ * canned replies and intents with their examples, one site with the key "demo", two agents with new
+ * passwords, and a model that waits to be trained while the shop is open already. Only an empty
+ * store is filled. The
  * log-ins stand in DATA/demo-logins.txt (0600), for whoever starts it a second time. */
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,7 +11,11 @@
 #include <unistd.h>
 
 #include "auth_password.h"
+#include "examples_file.h"
 #include "faq_csv.h"
+#include "hash.h"
+#include "json.h"
+#include "map_u64.h"
 #include "mem.h"
 #include "schema.h"
 #include "serve_priv.h"
@@ -18,6 +24,7 @@
 enum { DEMO_ARENA_MAX = 64 * 1024 * 1024, LOGINS_MAX = 4096 };
 
 struct demo {
+    struct store *store;
     struct arena arena;
     struct id_gen ids;
     int64_t now_ms;
@@ -25,8 +32,17 @@ struct demo {
     size_t count;
     struct err *err;
     enum err_code rc;
+    struct map_u64 intents;  /* hash of the name -> id, in the arena */
+    struct map_u64 examples; /* hash of the lookup key, for those that stand in two files */
     char logins[LOGINS_MAX];
 };
+
+static void changes_store(struct demo *demo)
+{
+    if (demo->rc == ERR_OK)
+        demo->rc = store_admin_run(demo->store, demo->changes, demo->count, NULL, demo->err);
+    demo->count = 0;
+}
 
 static void change_add(struct demo *demo, enum store_kind kind, const ProtobufCMessage *msg,
                        struct slice lookup)
@@ -132,6 +148,162 @@ static void faq_add(struct demo *demo)
     arena_fini(&arena);
 }
 
+/* ---- intents --------------------------------------------------------------------------------- */
+
+/* Where a text of intents.json belongs; NULL: nothing of ours. */
+static char **intent_field(Kefu__V1__Intent *intent, struct slice outer, struct slice inner)
+{
+    if (slice_equal_text(outer, "name"))
+        return &intent->name;
+    if (slice_equal_text(outer, "title"))
+        return slice_equal_text(inner, "zh") ? &intent->title_zh : &intent->title_en;
+    if (slice_equal_text(outer, "answer"))
+        return slice_equal_text(inner, "zh") ? &intent->answer_zh : &intent->answer_en;
+    return NULL;
+}
+
+static char *json_copy(struct demo *demo, const struct json_reader *reader)
+{
+    char *out = arena_alloc(&demo->arena, reader->raw.len + 1);
+
+    if (out == NULL) {
+        demo->rc = err_set(demo->err, ERR_TOO_BIG, "demo: out of memory");
+        return NULL;
+    }
+    out[json_unescape(reader->raw, out)] = '\0';
+    return out;
+}
+
+static uint64_t *intent_id(struct demo *demo, struct slice name)
+{
+    static const struct hash_key key = { 1, 2 };
+
+    return map_u64_get(&demo->intents, hash_bytes(key, name.ptr, name.len));
+}
+
+static void intent_add(struct demo *demo, const Kefu__V1__Intent *intent)
+{
+    static const struct hash_key key = { 1, 2 };
+    uint64_t *id = arena_alloc(&demo->arena, sizeof(*id));
+    struct slice name = slice_of(intent->name);
+
+    change_add(demo, STORE_INTENT, &intent->base, name);
+    if (demo->rc != ERR_OK || id == NULL)
+        return;
+    *id = demo->changes[demo->count - 1].record.id;
+    if (!map_u64_put(&demo->intents, hash_bytes(key, name.ptr, name.len), id))
+        demo->rc = err_set(demo->err, ERR_TOO_BIG, "demo: too many intents");
+}
+
+/* An array of {"name", "title": {"zh", "en"}, "answer": {"zh", "en"}}. */
+static void intents_add(struct demo *demo)
+{
+    Kefu__V1__Intent intent = KEFU__V1__INTENT__INIT;
+    struct slice outer = SLICE_EMPTY;
+    struct slice inner = SLICE_EMPTY;
+    struct json_reader reader;
+    enum json_token token;
+    char **field;
+
+    json_reader_init(&reader, file_get(demo, "nlu/demo/intents.json"));
+    for (token = json_next(&reader); demo->rc == ERR_OK && token != JSON_END;
+         token = json_next(&reader)) {
+        if (token == JSON_ERROR)
+            demo->rc = err_set(demo->err, ERR_INVALID, "demo: intents.json: %s", reader.problem);
+        else if (token == JSON_KEY && reader.depth == 2)
+            outer = reader.raw;
+        else if (token == JSON_KEY)
+            inner = reader.raw;
+        else if (token == JSON_TEXT && (field = intent_field(&intent, outer, inner)) != NULL)
+            *field = json_copy(demo, &reader);
+        else if (token == JSON_OBJECT_END && reader.depth == 1) {
+            intent_add(demo, &intent);
+            kefu__v1__intent__init(&intent);
+        }
+    }
+}
+
+/* "hi" is said in both languages, and stands in both files. */
+static bool example_is_new(struct demo *demo, struct slice lookup)
+{
+    static const struct hash_key key = { 3, 4 };
+    uint64_t hash = hash_bytes(key, lookup.ptr, lookup.len);
+
+    if (map_u64_get(&demo->examples, hash) != NULL)
+        return false;
+    return map_u64_put(&demo->examples, hash, demo);
+}
+
+static void example_add(struct demo *demo, struct slice intent_name, struct slice text,
+                        const char *locale)
+{
+    Kefu__V1__Example example = KEFU__V1__EXAMPLE__INIT;
+    const uint64_t *intent = intent_id(demo, intent_name);
+    struct slice lookup;
+
+    if (intent == NULL) {
+        demo->rc = err_set(demo->err, ERR_INVALID, "demo: an example of the unknown intent %.*s",
+                           SLICE_ARGS(intent_name));
+        return;
+    }
+    lookup = api_example_lookup(&demo->arena, *intent, text);
+    if (!example_is_new(demo, lookup))
+        return;
+    example.intent_id = *intent;
+    example.locale = arena_strdup(&demo->arena, slice_of(locale));
+    example.text = arena_strdup(&demo->arena, text);
+    change_add(demo, STORE_EXAMPLE, &example.base, lookup);
+    demo->changes[demo->count - 1].record.parent = *intent;
+}
+
+static void examples_add(struct demo *demo, const char *name, const char *locale)
+{
+    struct slice file = file_get(demo, name);
+    struct example_set set;
+
+    if (demo->rc != ERR_OK)
+        return;
+    example_set_init(&set);
+    demo->rc = examples_read(file, &set, demo->err);
+    for (size_t i = 0; i < set.count && demo->rc == ERR_OK; i++)
+        example_add(demo, set.names[set.items[i].intent], set.items[i].text, locale);
+    example_set_fini(&set);
+}
+
+/* A transaction of its own, since both together would be too many records for one: begun again
+ * when a start was cut short in between. */
+static void intents_store(struct demo *demo)
+{
+    const struct store_record_query query = { .kind = STORE_INTENT, .limit = 1 };
+    struct store_records there;
+
+    if (demo->rc == ERR_OK)
+        demo->rc = store_record_list(demo->store, &query, &demo->arena, &there, demo->err);
+    if (demo->rc != ERR_OK || there.n > 0)
+        return;
+    map_u64_init(&demo->intents, EXAMPLES_INTENTS_MAX, 1);
+    map_u64_init(&demo->examples, STORE_CHANGES_MAX, 1);
+    intents_add(demo);
+    examples_add(demo, "nlu/demo/demo-train.zh.tsv", "zh");
+    examples_add(demo, "nlu/demo/demo-train.en.tsv", "en");
+    map_u64_fini(&demo->intents);
+    map_u64_fini(&demo->examples);
+    changes_store(demo);
+}
+
+static void model_add(struct demo *demo)
+{
+    Kefu__V1__Model model = KEFU__V1__MODEL__INIT;
+    Google__Protobuf__Timestamp at;
+
+    schema_timestamp_set(&at, demo->now_ms);
+    model.status = arena_strdup(&demo->arena, SLICE_LITERAL("queued"));
+    model.quality = arena_strdup(&demo->arena, SLICE_LITERAL("fast"));
+    model.created_at = &at;
+    model.publish = true;
+    change_add(demo, STORE_MODEL, &model.base, SLICE_EMPTY);
+}
+
 /* ---- site and agents ------------------------------------------------------------------------- */
 
 static void site_add(struct demo *demo)
@@ -194,13 +366,16 @@ enum err_code serve_demo(struct server *server, const char *logins_path, struct 
 {
     struct store_record_query query = { .kind = STORE_AGENT, .limit = 1 };
     struct store_records agents;
-    struct demo demo = { .now_ms = clock_wall_ms(&clock_system), .err = err };
+    struct demo demo = { .store = server->store,
+                         .now_ms = clock_wall_ms(&clock_system),
+                         .err = err };
 
     arena_init(&demo.arena, DEMO_ARENA_MAX);
     id_gen_init(&demo.ids, 0);
     demo.changes = mem_zalloc(STORE_CHANGES_MAX * sizeof(*demo.changes));
     demo.rc = store_record_list(server->store, &query, &demo.arena, &agents, err);
     if (demo.rc == ERR_OK && agents.n == 0) {
+        intents_store(&demo);
         workspace_add(&demo);
         site_add(&demo);
         agents_add(&demo);
@@ -208,11 +383,11 @@ enum err_code serve_demo(struct server *server, const char *logins_path, struct 
         lines_add(&demo, "demo/rules.jsonl", STORE_RULE, &kefu__v1__rule__descriptor);
         lines_add(&demo, "demo/canned-replies.jsonl", STORE_CANNED_REPLY,
                   &kefu__v1__canned_reply__descriptor);
+        model_add(&demo);
         /* First the file: a password that nobody knows would be worse than one too many. */
         if (demo.rc == ERR_OK)
             logins_write(&demo, logins_path);
-        if (demo.rc == ERR_OK)
-            demo.rc = store_admin_run(server->store, demo.changes, demo.count, NULL, err);
+        changes_store(&demo);
     }
     free(demo.changes);
     arena_fini(&demo.arena);

@@ -173,9 +173,41 @@ static enum err_code rules_fill(const struct rows *rows, uint64_t workspace, str
             .all_count = rule->n_all,
             .none = slices_of(rule->none, rule->n_none, arena),
             .none_count = rule->n_none,
+            .condition = slice_of(rule->condition),
             .priority = rule->priority,
             .answer = slice_of(rule->answer),
             .handoff = rule->handoff,
+        };
+        if (!bot_action_parse(slice_of(rule->action), &out[*count - 1].action) ||
+            !bot_disguise_parse(slice_of(rule->disguise), &out[*count - 1].disguise))
+            return err_set(err, ERR_CORRUPT, "rule %llu: action or disguise is not known",
+                           (unsigned long long)rows->items[i].id);
+    }
+    return ERR_OK;
+}
+
+static enum err_code intents_fill(const struct rows *rows, uint64_t workspace, struct arena *arena,
+                                  struct bot_intent *out, size_t *count, struct err *err)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        Kefu__V1__Intent *intent = NULL;
+        enum err_code rc;
+
+        if (rows->items[i].workspace != workspace)
+            continue;
+        rc = row_decode(&rows->items[i], &kefu__v1__intent__descriptor, arena, &intent, err);
+        if (rc != ERR_OK)
+            return rc;
+        if (intent->disabled)
+            continue;
+        out[(*count)++] = (struct bot_intent){
+            .id = rows->items[i].id,
+            .name = slice_of(intent->name),
+            .title_zh = slice_of(intent->title_zh),
+            .title_en = slice_of(intent->title_en),
+            .answer_zh = slice_of(intent->answer_zh),
+            .answer_en = slice_of(intent->answer_en),
+            .handoff = intent->handoff,
         };
     }
     return ERR_OK;
@@ -210,44 +242,65 @@ static size_t bot_sites_fill(const struct directory *directory, uint64_t workspa
     return n;
 }
 
+/* What bots are made of, of all workspaces. */
+struct bot_rows {
+    struct rows faq, rules, intents;
+    struct arena arena; /* the bots copy what they keep */
+};
+
 static enum err_code bot_build(struct directory *directory, struct directory_workspace *workspace,
-                               const struct rows *faq, const struct rows *rules,
-                               struct arena *arena, struct err *err)
+                               struct bot_rows *rows, struct err *err)
 {
-    struct bot_faq *faq_items = mem_zalloc((faq->count + 1) * sizeof(*faq_items));
-    struct bot_rule *rule_items = mem_zalloc((rules->count + 1) * sizeof(*rule_items));
+    struct bot_faq *faq = mem_zalloc((rows->faq.count + 1) * sizeof(*faq));
+    struct bot_rule *rules = mem_zalloc((rows->rules.count + 1) * sizeof(*rules));
+    struct bot_intent *intents = mem_zalloc((rows->intents.count + 1) * sizeof(*intents));
     struct bot_site *sites = mem_zalloc((directory->site_count + 1) * sizeof(*sites));
-    struct bot_source source = { .faq = faq_items, .rules = rule_items, .sites = sites };
-    enum err_code rc = faq_fill(faq, workspace->id.v, arena, faq_items, &source.faq_count, err);
+    struct bot_source source = { .faq = faq,
+                                 .rules = rules,
+                                 .intents = intents,
+                                 .model = workspace->model.model,
+                                 .sites = sites };
+    uint64_t id = workspace->id.v;
+    enum err_code rc = faq_fill(&rows->faq, id, &rows->arena, faq, &source.faq_count, err);
 
     if (rc == ERR_OK)
-        rc = rules_fill(rules, workspace->id.v, arena, rule_items, &source.rule_count, err);
+        rc = rules_fill(&rows->rules, id, &rows->arena, rules, &source.rule_count, err);
+    if (rc == ERR_OK)
+        rc = intents_fill(&rows->intents, id, &rows->arena, intents, &source.intent_count, err);
     if (rc == ERR_OK) {
-        source.site_count = bot_sites_fill(directory, workspace->id.v, arena, sites);
+        source.site_count = bot_sites_fill(directory, id, &rows->arena, sites);
         rc = bot_create(&source, &workspace->bot, err);
     }
-    free(faq_items);
-    free(rule_items);
+    free(faq);
+    free(rules);
+    free(intents);
     free(sites);
     return rc;
 }
 
-static enum err_code bots_load(struct directory *directory, struct store *store, struct err *err)
+static enum err_code bots_load(struct directory *directory, struct store *store, const char *models,
+                               struct err *err)
 {
-    struct rows faq = { 0 };
-    struct rows rules = { 0 };
-    struct arena arena; /* the bots copy what they keep */
+    struct bot_rows rows = { 0 };
     enum err_code rc;
 
-    arena_init(&arena, DIRECTORY_ARENA_MAX);
-    rc = rows_load(store, STORE_FAQ_ENTRY, &arena, &faq, err);
+    arena_init(&rows.arena, DIRECTORY_ARENA_MAX);
+    rc = rows_load(store, STORE_FAQ_ENTRY, &rows.arena, &rows.faq, err);
     if (rc == ERR_OK)
-        rc = rows_load(store, STORE_RULE, &arena, &rules, err);
-    for (size_t i = 0; rc == ERR_OK && i < directory->workspace_count; i++)
-        rc = bot_build(directory, &directory->workspaces[i], &faq, &rules, &arena, err);
-    arena_fini(&arena);
-    free(faq.items);
-    free(rules.items);
+        rc = rows_load(store, STORE_RULE, &rows.arena, &rows.rules, err);
+    if (rc == ERR_OK)
+        rc = rows_load(store, STORE_INTENT, &rows.arena, &rows.intents, err);
+    for (size_t i = 0; rc == ERR_OK && i < directory->workspace_count; i++) {
+        struct directory_workspace *workspace = &directory->workspaces[i];
+
+        rc = learn_live_open(store, models, workspace->id.v, &workspace->model, err);
+        if (rc == ERR_OK)
+            rc = bot_build(directory, workspace, &rows, err);
+    }
+    arena_fini(&rows.arena);
+    free(rows.faq.items);
+    free(rows.rules.items);
+    free(rows.intents.items);
     return rc;
 }
 
@@ -310,7 +363,8 @@ static enum err_code routings_load(struct directory *directory, struct store *st
     return rc;
 }
 
-enum err_code directory_load(struct store *store, struct directory **out, struct err *err)
+enum err_code directory_load(struct store *store, const char *models, struct directory **out,
+                             struct err *err)
 {
     struct directory *directory = mem_zalloc(sizeof(*directory));
     enum err_code rc;
@@ -320,7 +374,7 @@ enum err_code directory_load(struct store *store, struct directory **out, struct
     if (rc == ERR_OK)
         rc = agents_load(directory, store, err);
     if (rc == ERR_OK)
-        rc = bots_load(directory, store, err);
+        rc = bots_load(directory, store, models, err);
     if (rc == ERR_OK)
         rc = routings_load(directory, store, err);
     if (rc != ERR_OK) {
@@ -338,6 +392,7 @@ void directory_destroy(struct directory **directory)
     for (size_t i = 0; i < (*directory)->workspace_count; i++) {
         bot_destroy(&(*directory)->workspaces[i].bot);
         routing_destroy(&(*directory)->workspaces[i].routing);
+        learn_model_close(&(*directory)->workspaces[i].model);
     }
     free((*directory)->workspaces);
     free((*directory)->sites);

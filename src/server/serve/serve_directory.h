@@ -9,6 +9,7 @@
 #include "bot.h"
 #include "id.h"
 #include "routing.h"
+#include "learn.h"
 #include "store.h"
 
 #include "kefu/v1/api.pb-c.h"
@@ -30,6 +31,7 @@ struct directory_agent {
 
 struct directory_workspace {
     struct workspace_id id;
+    struct learn_model model; /* mapped; the bot reads it */
     struct bot *bot;
     struct routing *routing; /* the published one, or the default */
 };
@@ -45,8 +47,9 @@ struct directory {
     uint32_t holders; /* shards that read it; counted on shard 0 only */
 };
 
-/* [worker] Reads everything from the store and builds the bots. */
-MUST_USE enum err_code directory_load(struct store *store, struct directory **out, struct err *err);
+/* [worker] Reads everything from the store and builds the bots; models: folder of their files. */
+MUST_USE enum err_code directory_load(struct store *store, const char *models,
+                                      struct directory **out, struct err *err);
 void directory_destroy(struct directory **directory);
 
 const struct directory_site *directory_site_by_id(const struct directory *directory, uint64_t id);

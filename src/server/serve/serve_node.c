@@ -74,6 +74,7 @@ static void directory_run(struct shard_msg *head, struct shard *shard)
 struct load_job {
     struct worker_job job;
     struct store *store;
+    const char *models;
     struct directory *directory;
 };
 
@@ -82,7 +83,7 @@ static void load_run(struct worker_job *job)
     struct load_job *self = CONTAINER_OF(job, struct load_job, job);
     struct err err = { 0 };
 
-    if (directory_load(self->store, &self->directory, &err) != ERR_OK)
+    if (directory_load(self->store, self->models, &self->directory, &err) != ERR_OK)
         LOG_ERROR("directory_not_loaded", KV_ERR(&err), KV_TEXT("field", err.field));
 }
 
@@ -120,6 +121,7 @@ static void load_start(struct node *node)
     self->job.run = load_run;
     self->job.done = load_done;
     self->store = node->server->store;
+    self->models = node->server->models;
     node->loading = 1;
     if (worker_submit(node->server->workers, &job))
         return;
@@ -317,6 +319,7 @@ static void tick_run(struct loop_timer *timer)
         return;
     }
     mark_tick(node);
+    node_unclear_tick(node);
     if (node->reload_wanted && node->loading == 0)
         load_start(node);
 }
@@ -391,6 +394,7 @@ static enum err_code node_init(struct shard *shard, void *ctx, struct err *err)
     node->index = shard_index(shard);
     node->flush.run = flush_run;
     node->scratch = bot_scratch_create();
+    node->unclear = mem_zalloc(SERVE_UNCLEAR_MAX * sizeof(*node->unclear));
     buf_init(&node->buf, API_REPLY_MAX);
     auth_ticket_table_init(&node->tickets, node->index);
     node_limit_init(node);
@@ -436,6 +440,7 @@ static void node_fini(struct shard *shard, void *ctx)
     exchange_fini(node);
     auth_ticket_table_fini(&node->tickets);
     bot_scratch_destroy(&node->scratch);
+    free(node->unclear);
     node_limit_fini(node);
     buf_fini(&node->buf);
     node->server->left[node->index] = node->directory;
@@ -479,6 +484,8 @@ static void begin_run(struct shard_msg *head, struct shard *shard)
         LOG_ERROR("listen_failed", KV_ERR(&err));
         _exit(1); /* the port was free a moment ago: nobody has been served yet */
     }
+    if (node->index == 0)
+        node_train_waiting(node);
     loop_timer_start(node->loop, &node->tick, SERVE_TICK_EAGER_MS);
 }
 

@@ -14,6 +14,7 @@
  *   serve_socket.c     WebSocket links, and their move to the visitor's shard
  *   serve_visitor.c    visitors without WebSocket: frames by POST, an event stream
  *   serve_control.c    DATA/kefu.sock: commands on a running data folder
+ *   serve_learn.c      trainings, trying the bot, questions that it did not understand
  *   serve_demo.c       the demo workspace */
 #ifndef KEFU_SERVE_PRIV_H
 #define KEFU_SERVE_PRIV_H
@@ -39,6 +40,9 @@ enum {
     SERVE_LOGIN_THREADS = 2,         /* Argon2id takes 64 MiB and a core for 100 ms each */
     SERVE_LOGIN_QUEUE_MAX = 64,      /* then log-ins are told to come back: 3 s of work */
     SERVE_WORKER_QUEUE_MAX = 4096,   /* requests and queries that wait for a thread */
+    SERVE_TRAIN_THREADS = 1,         /* a training takes a core for seconds: one at a time */
+    SERVE_UNCLEAR_MAX = 256,         /* questions of one shard between two looks at the store */
+    SERVE_UNCLEAR_MS = 2000,         /* between these looks */
     SERVE_EXCHANGES_MAX = 4096,      /* HTTP requests of one shard that wait for a chat */
     SERVE_DRAIN_MS_MAX = 8000,       /* what is in flight when the server stops */
     SERVE_RECONNECT_MS = 1500,       /* hint to clients when the server stops */
@@ -61,6 +65,11 @@ struct server {
     struct api_setting settings[CONFIG_KEY_COUNT];
     struct worker_pool *workers;
     struct worker_pool *logins;
+    struct worker_pool *trainer;
+    struct learn_options learn;
+    char models[CONFIG_TEXT_MAX + 32];     /* folder of the model files */
+    struct learn_job jobs[LEARN_JOBS_MAX]; /* of the last run, until shard 0 has handed them out */
+    size_t job_count;
     struct shard_group *group;
     uint32_t shards;
     struct http_trust trust;
@@ -144,12 +153,16 @@ struct node {
     struct loop_timer tick;
     struct chat_stats last; /* already counted in the metrics */
     unsigned slow_turns;
-    struct buf buf;         /* one encoding at a time */
-    uint64_t drain_until;   /* ms of the loop; 0: not stopping */
-    uint64_t mark_at;       /* shard 0: when the id mark is stored next */
-    bool started;           /* this shard's conversations have been told to the desks */
-    uint32_t nodes_started; /* shard 0 */
-    bool reload_wanted;     /* shard 0: something changed while a load was running */
+    struct buf buf;                 /* one encoding at a time */
+    uint64_t drain_until;           /* ms of the loop; 0: not stopping */
+    uint64_t mark_at;               /* shard 0: when the id mark is stored next */
+    bool started;                   /* this shard's conversations have been told to the desks */
+    uint32_t nodes_started;         /* shard 0 */
+    struct learn_question *unclear; /* not yet in the store */
+    size_t unclear_count;
+    uint64_t unclear_at; /* ms of the loop, when they are brought there */
+    bool unclear_busy;
+    bool reload_wanted; /* shard 0: something changed while a load was running */
     unsigned loading;
 };
 
@@ -262,6 +275,15 @@ void node_control_fini(struct node *node);
 void serve_ready(struct server *server);
 /* The mark above which ids start after the next start: [worker]. */
 MUST_USE enum err_code serve_mark_store(struct store *store, int64_t mark_ms, struct err *err);
+
+/* serve_learn.c */
+void node_train(struct node *node, const struct learn_job *job);
+void node_train_waiting(struct node *node); /* shard 0: what the last run left */
+/* Fills the reply's body with the bot's answer; api_reply_error in it when that fails. */
+void node_try(struct node *node, struct arena *arena, struct api_reply *reply);
+void node_unclear(struct node *node, struct workspace_id workspace, struct slice text,
+                  const struct bot_reply *reply);
+void node_unclear_tick(struct node *node);
 
 /* serve_demo.c: [start-up] fills an empty store and writes the agents' log-ins to a file. */
 MUST_USE enum err_code serve_demo(struct server *server, const char *logins_path, struct err *err);

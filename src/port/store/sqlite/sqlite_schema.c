@@ -66,6 +66,8 @@ static const char version_1_records[] = RECORD_TABLE("workspace") RECORD_TABLE("
 
 /* Routing: configurations in versions, and why each conversation went to whom. */
 static const char version_2[] = RECORD_TABLE("routing_config") RECORD_TABLE("routing_trace");
+static const char version_3[] =
+    RECORD_TABLE("intent") RECORD_TABLE("example") RECORD_TABLE("model") RECORD_TABLE("unclear");
 
 static const struct {
     unsigned min_reader;
@@ -73,6 +75,7 @@ static const struct {
 } migrations[SCHEMA_VERSION] = {
     { 1, { version_1, version_1_records } },
     { 1, { version_2 } },
+    { 1, { version_3 } }, /* older programs do not ask for these tables */
 };
 
 static enum err_code table_exists(struct db *db, bool *exists, struct err *err)

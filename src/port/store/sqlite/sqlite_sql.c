@@ -196,6 +196,10 @@ static const char *const record_texts[STORE_KIND_COUNT][RECORD_SQL_COUNT] = {
     [STORE_WEBHOOK] = RECORD_TEXTS("webhook"),
     [STORE_ROUTING_CONFIG] = RECORD_TEXTS("routing_config"),
     [STORE_ROUTING_TRACE] = RECORD_TEXTS("routing_trace"),
+    [STORE_INTENT] = RECORD_TEXTS("intent"),
+    [STORE_EXAMPLE] = RECORD_TEXTS("example"),
+    [STORE_MODEL] = RECORD_TEXTS("model"),
+    [STORE_UNCLEAR] = RECORD_TEXTS("unclear"),
 };
 
 const char *sql_text(enum sql which)
