@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: Apache-2.0
+// The desk at work: 50 visitors and 5 agents over sockets, a configuration with skills, rings,
+// priorities and offers, kill -9 in the middle. Whatever happens, everybody is served once.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Server } from "./server.ts";
+import {
+  Agent,
+  clientId,
+  type Frame,
+  type Session,
+  visitor,
+  welcomeOf,
+} from "./wire.ts";
+
+const server = new Server({
+  KEFU_LIMIT_VISITOR_RATE: "0",
+  KEFU_LIMIT_IP_RATE: "0",
+});
+before(() => server.start());
+after(() => server.destroy());
+
+const password = "a long enough password";
+const capacity = 3;
+const visitors = 50;
+
+const routing = {
+  skills: ["returns"],
+  facts: { "form.topic": "text", "contact.tier": ["normal", "vip"] },
+  settings: { slow_start: "0s", quiet: { weight: "100%", over: 0 } },
+  routes: [
+    { id: "returns", if: "form.topic == 'returns'", queue: "returns" },
+    {
+      id: "urgent",
+      if: "form.topic == 'urgent'",
+      queue: "general",
+      priority: 9,
+    },
+    { id: "offers", if: "form.topic == 'offers'", queue: "offers" },
+    { id: "rest", else: true, queue: "general" },
+  ],
+  queues: {
+    general: { sla: { first: "30s" } },
+    returns: {
+      skills: { returns: 5 },
+      rings: [{ after: "0s" }, { after: "4s", level: -3 }],
+    },
+    offers: { team: "offers", offer: "2s" },
+  },
+};
+
+interface Colleague {
+  id: string;
+  level: number;
+  agent: Agent;
+  session: Session;
+}
+const colleagues: Colleague[] = [];
+let boss: Agent;
+
+async function json(reply: Promise<Response>, status = 200): Promise<Frame> {
+  const answer = await reply;
+  const text = await answer.text();
+  assert.equal(answer.status, status, text);
+  return JSON.parse(text) as Frame;
+}
+
+async function publish(config: object): Promise<string> {
+  const draft = await json(
+    boss.call("POST", "/routing-configs", {
+      config: JSON.stringify(config),
+      note: "test",
+    }),
+    201,
+  );
+  await json(boss.call("POST", `/routing-configs/${draft["id"]}/publish`, {}));
+  return draft["id"] as string;
+}
+
+async function hire(
+  name: string,
+  level: number,
+  team = "",
+): Promise<Colleague> {
+  const email = `${name}@desk.test`;
+  const made = await json(
+    boss.call("POST", "/agents", {
+      email,
+      name,
+      password,
+      role: "agent",
+      capacity,
+      skills: level > 0 ? [{ skill: "returns", level }] : [],
+      teams: team === "" ? [] : [team],
+    }),
+    201,
+  );
+  const agent = await Agent.login(server, { email, password });
+  return {
+    id: made["id"] as string,
+    level,
+    agent,
+    session: undefined as unknown as Session,
+  };
+}
+
+async function online(colleague: Colleague): Promise<void> {
+  colleague.session = await colleague.agent.socket();
+  await colleague.session.ask({ subscribe: { inbox: true } });
+}
+
+/** Asks for a person, having said what it is about. */
+async function waiting(topic: string) {
+  const session = await visitor(server);
+  const ack = (
+    await session.ask({ start: { clientId: clientId(), text: "你好" } })
+  )["ack"] as Frame;
+  const conversationId = ack["conversationId"] as string;
+  if (topic !== "")
+    await session.ask({
+      form: { conversationId, clientId: clientId(), attributes: { topic } },
+    });
+  await session.ask({
+    send: { conversationId, clientId: clientId(), text: "转人工" },
+  });
+  return { session, conversationId, topic };
+}
+type Waiting = Awaited<ReturnType<typeof waiting>>;
+
+const assignedIn = (session: Session): Frame[] =>
+  session.frames
+    .map((frame) => frame["event"] as Frame | undefined)
+    .filter((event): event is Frame => event?.["kind"] === "assigned");
+
+async function close(colleague: Colleague, conversationId: string) {
+  return colleague.session.ask({
+    close: { conversationId, clientId: clientId(), reason: "solved" },
+  });
+}
+
+const metric = async (name: string): Promise<number> => {
+  const text = await (await fetch(`${server.origin}/metrics`)).text();
+  return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1] ?? "-1");
+};
+
+/** Polls without sleeping away more than it must. */
+async function until(what: string, test: () => boolean | Promise<boolean>) {
+  const late = Date.now() + 30_000;
+  while (!(await test())) {
+    if (Date.now() > late) throw new Error(`never: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function configured(): Promise<void> {
+  if (colleagues.length > 0) return;
+  boss = await Agent.login(server, server.logins[0] as never);
+  for (const [name, level] of [
+    ["ann", 5],
+    ["bo", 2],
+    ["cy", 0],
+    ["di", 5],
+    ["ed", 0],
+  ] as const)
+    colleagues.push(await hire(name, level));
+  await hire("fay", 0, "offers"); // somebody must be able to serve each queue
+  await publish(routing);
+}
+
+test("a configuration that cannot work is refused with its path", async () => {
+  await configured();
+  const report = await json(
+    boss.call("POST", "/routing-checks", {
+      config: JSON.stringify({
+        ...routing,
+        queues: { ...routing.queues, general: { overflow: ["nowhere"] } },
+      }),
+    }),
+  );
+  assert.notEqual(report["ok"], true);
+  assert.equal(report["problems"][0].path, "queues.general.overflow[0]");
+  const plain = await colleagues[0]?.agent.call("GET", "/routing");
+  assert.equal(plain?.status, 403);
+});
+
+test("50 visitors, 5 agents, kill -9: all are served once, by whom they need", async () => {
+  await configured();
+  const topics = (i: number) =>
+    i % 10 === 3 ? "urgent" : i % 5 === 1 ? "returns" : "";
+  const all: Waiting[] = [];
+  for (let i = 0; i < visitors; i++) all.push(await waiting(topics(i)));
+  await Promise.all(
+    all.map((one) => one.session.wait((frame) => frame["queue"] !== undefined)),
+  );
+  assert.equal(assignedIn((all[0] as Waiting).session).length, 0);
+
+  // Why not me: an agent without the skill asks about somebody who waits for it.
+  const expert = all[1] as Waiting;
+  await online(colleagues[2] as Colleague);
+  const why = await json(
+    boss.call(
+      "GET",
+      `/conversations/${expert.conversationId}/routing?agent=${colleagues[2]?.id}`,
+    ),
+  );
+  const step = (why["steps"] as Frame[]).find((s) => s["kind"] === "skill");
+  assert.equal(step?.["label"], "returns");
+  assert.notEqual(step?.["passed"], true);
+
+  for (const at of [0, 1, 3, 4]) await online(colleagues[at] as Colleague);
+  const served = () =>
+    all.filter((one) => assignedIn(one.session).length > 0).length;
+  await until("all places taken", () => served() === 5 * capacity);
+  // The urgent ones, five of them, came before the ones that waited longer.
+  for (const one of all.filter((w) => w.topic === "urgent"))
+    assert.equal(assignedIn(one.session).length, 1, "urgent ones first");
+
+  // A freed agent is given the right one at once.
+  const byId = new Map(colleagues.map((c) => [c.id, c]));
+  const done = new Set<string>();
+  const tookMs: number[] = [];
+  const serveOne = async (): Promise<boolean> => {
+    const one = all.find(
+      (w) => !done.has(w.conversationId) && assignedIn(w.session).length > 0,
+    );
+    if (!one) return false;
+    const holder = byId.get(
+      assignedIn(one.session).at(-1)?.["agentId"] as string,
+    ) as Colleague;
+    if (one.topic === "returns") assert.ok(holder.level >= 2, "has the skill");
+    const before = served();
+    const left = visitors - before;
+    const answer = await close(holder, one.conversationId);
+    assert.ok(answer["ack"], JSON.stringify(answer));
+    done.add(one.conversationId);
+    const since = performance.now();
+    if (left > 0 && holder.level >= 2) {
+      await until("the next one", () => served() > before);
+      tookMs.push(performance.now() - since);
+    }
+    return true;
+  };
+  for (let i = 0; i < 12; i++) assert.ok(await serveOne());
+  tookMs.sort((a, b) => a - b);
+  assert.ok((tookMs.at(-1) ?? 0) < 2000, `freed to assigned: ${tookMs}`);
+
+  // The wall has shown the queues, and every load stayed within capacity.
+  const wall = await (colleagues[0] as Colleague).session.wait(
+    (frame) => frame["desk"] !== undefined,
+  );
+  assert.deepEqual(
+    (wall["desk"].queues as Frame[]).map((queue) => queue["queue"]),
+    ["general", "returns", "offers"],
+  );
+
+  await server.kill();
+  await server.start();
+  boss = await Agent.login(server, server.logins[0] as never);
+  for (const one of all) {
+    const token = welcomeOf(one.session)["visitorToken"] as string;
+    one.session = await visitor(server, token);
+    // What happened before is read, not remembered.
+    const history = await one.session.ask({
+      fetch: { conversationId: one.conversationId, limit: 200 },
+    });
+    for (const event of history["history"].events as Frame[])
+      one.session.frames.push({ event });
+  }
+  for (const colleague of colleagues) await online(colleague);
+
+  while (done.size < visitors) {
+    await until("somebody to serve", async () => {
+      const open = all.find(
+        (w) => !done.has(w.conversationId) && assignedIn(w.session).length > 0,
+      );
+      return open !== undefined;
+    });
+    await serveOne();
+  }
+
+  for (const one of all) {
+    const history = (
+      await one.session.ask({
+        fetch: { conversationId: one.conversationId, limit: 200 },
+      })
+    )["history"] as Frame;
+    const kinds = (history["events"] as Frame[]).map((event) => event["kind"]);
+    assert.equal(kinds.filter((k) => k === "assigned").length, 1, "once");
+    assert.equal(kinds.filter((k) => k === "closed").length, 1, "once");
+    assert.equal(kinds.filter((k) => k === "handoff").length, 1, "once");
+  }
+  for (const colleague of colleagues) {
+    for (const frame of colleague.session.frames) {
+      for (const one of (frame["presence"]?.agents ?? []) as Frame[])
+        assert.ok((one["load"] ?? 0) <= (one["capacity"] ?? 0));
+    }
+  }
+  await until("nobody waits", async () => (await metric("desk_waiting")) === 0);
+  assert.equal(await metric("routing_idle_while_waiting_total"), 0);
+
+  // And why, also of decisions before the crash.
+  await until("traces are stored", async () => {
+    const list = await json(
+      boss.call(
+        "GET",
+        `/conversations/${all.at(-1)?.conversationId}/routing-traces`,
+      ),
+    );
+    return (list["items"] ?? []).length > 0;
+  });
+  const traces = await json(
+    boss.call(
+      "GET",
+      `/conversations/${all.at(-1)?.conversationId}/routing-traces`,
+    ),
+  );
+  const trace = traces["items"][0] as Frame;
+  assert.equal(trace["decision"], "assigned");
+  assert.equal(trace["queue"], "general");
+  assert.equal(trace["rule"], "rest");
+  assert.ok((trace["steps"] as Frame[]).length > 1);
+});
+
+test("an offer rings, is declined, rings elsewhere, is accepted; misses set away", async () => {
+  await configured();
+  for (const colleague of colleagues.slice(0, 2)) {
+    await json(
+      boss.call("PATCH", `/agents/${colleague.id}`, { teams: ["offers"] }),
+    );
+    if (colleague.session === undefined || colleague.session.closed)
+      await online(colleague);
+  }
+  const pair = colleagues.slice(0, 2);
+  const offerOf = (conversationId: string, last: string) =>
+    Promise.race(
+      pair.map((colleague) =>
+        colleague.session
+          .wait((frame) => {
+            const row = frame["conversation"]?.conversation as
+              Frame | undefined;
+            return (
+              row?.["id"] === conversationId &&
+              row["offeredTo"] !== undefined &&
+              row["offeredTo"] !== last
+            );
+          })
+          .then((frame) => frame["conversation"].conversation as Frame),
+      ),
+    );
+  const one = await waiting("offers");
+  const first = await offerOf(one.conversationId, "");
+  assert.ok(Date.parse(first["offeredUntil"]) > Date.now() - 1000);
+  const asked = pair.find((c) => c.id === first["offeredTo"]) as Colleague;
+  const other = pair.find((c) => c.id !== first["offeredTo"]) as Colleague;
+  assert.ok(
+    (
+      await asked.session.ask({
+        decline: {
+          conversationId: one.conversationId,
+          clientId: clientId(),
+          reason: "in a call",
+        },
+      })
+    )["ack"],
+  );
+  const second = await offerOf(one.conversationId, asked.id);
+  assert.equal(second["offeredTo"], other.id);
+  const again = await asked.session.ask({
+    decline: { conversationId: one.conversationId, clientId: clientId() },
+  });
+  assert.equal(again["error"].code, "conflict");
+  const accepted = await other.session.ask({
+    accept: { conversationId: one.conversationId, clientId: clientId() },
+  });
+  assert.ok(accepted["ack"], JSON.stringify(accepted));
+  const assigned = await one.session.event((e) => e["kind"] === "assigned");
+  assert.equal(assigned["event"].agentId, other.id);
+  assert.equal(
+    JSON.stringify(one.session.frames).includes("in a call"),
+    false,
+    "visitors do not see who declined",
+  );
+
+  // Nobody answers: two misses, and the agent is away.
+  await close(other, one.conversationId);
+  const ignored = [await waiting("offers"), await waiting("offers")];
+  assert.equal(ignored.length, 2);
+  await until("somebody is set away", () =>
+    pair.some((colleague) =>
+      colleague.session.frames.some((frame) =>
+        ((frame["presence"]?.agents ?? []) as Frame[]).some(
+          (row) => row["status"] === "away" && row["reason"] === "missed",
+        ),
+      ),
+    ),
+  );
+});
