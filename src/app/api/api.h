@@ -81,7 +81,14 @@ enum api_effect {
     API_EFFECT_TRY = 1 << 7,       /* ask the bot `try`; its answer is the body (TryReply) */
 };
 
-enum api_chat_kind { API_CHAT_GET, API_CHAT_FETCH, API_CHAT_SEND, API_CHAT_NOTE };
+enum api_chat_kind {
+    API_CHAT_GET,
+    API_CHAT_FETCH,
+    API_CHAT_SEND,
+    API_CHAT_NOTE,
+    API_CHAT_FLOW_VIEW,
+    API_CHAT_FLOW_TELL
+};
 
 /* An action on a conversation for its shard. */
 struct api_chat {
@@ -90,7 +97,8 @@ struct api_chat {
     uint32_t from_seq;
     uint32_t before_seq;
     uint32_t limit;
-    struct slice text; /* in the arena of the call */
+    struct slice text;        /* in the arena of the call */
+    struct slice event, name; /* API_CHAT_FLOW_TELL */
     uint8_t client_id[16];
 };
 

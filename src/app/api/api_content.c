@@ -149,9 +149,10 @@ static enum err_code rule_check(struct api_call *call, ProtobufCMessage *msg,
     if (rc == ERR_OK && !bot_action_parse(slice_of(rule->action), &action))
         rc = err_set_field(err, ERR_INVALID, "action", "answer, block, mask, review or handoff");
     if (rc == ERR_OK)
-        rc = api_text_check("answer", rule->answer,
-                            rule->handoff || action != BOT_ACTION_ANSWER ? 0 : 1,
-                            LIMIT_TEXT_BYTES_MAX, err);
+        rc = api_text_check(
+            "answer", rule->answer,
+            rule->handoff || rule->flow[0] != '\0' || action != BOT_ACTION_ANSWER ? 0 : 1,
+            LIMIT_TEXT_BYTES_MAX, err);
     return rc == ERR_OK ? rule_compile(call, rule, action, err) : rc;
 }
 

@@ -148,8 +148,8 @@ static enum err_code event_list(struct api_call *call, struct err *err)
 
 /* The client id of a POST without one follows from token and key, so a repeat is recognised by the
  * conversation itself and needs no row of its own. */
-static enum err_code client_id_make(struct api_call *call, const char *given, uint8_t out[16],
-                                    struct err *err)
+enum err_code api_client_id(struct api_call *call, const char *given, uint8_t out[16],
+                            struct err *err)
 {
     uint64_t owner[3] = { call->who.agent_id, call->who.token_id, call->id };
     struct slice key = call->request->idempotency_key;
@@ -189,7 +189,7 @@ static enum err_code event_create(struct api_call *call, struct err *err)
     chat->text = slice_of(body->text);
     call->reply->effects |= API_EFFECT_CHAT;
     call->reply->status = 201;
-    return client_id_make(call, body->client_id, chat->client_id, err);
+    return api_client_id(call, body->client_id, chat->client_id, err);
 }
 
 /* Whether the conversation is in the caller's workspace: same answer as for one that isn't. */

@@ -103,6 +103,8 @@ extern const struct api_routes api_routes_routing;
 extern const struct api_routes api_routes_intent;
 extern const struct api_routes api_routes_example;
 extern const struct api_routes api_routes_model;
+extern const struct api_routes api_routes_flow;
+extern const struct api_routes api_routes_action;
 
 /* api_auth.c */
 enum err_code api_origin_check(struct api_call *call, struct err *err);
@@ -141,6 +143,17 @@ enum err_code api_text_check(const char *field, const char *text, size_t min, si
 char *api_text_lower(struct arena *arena, const char *text);
 /* "zh" or "en", or empty where that may be. */
 enum err_code api_locale_check(const char *locale, bool may_be_empty, struct err *err);
+
+/* api_conversation.c: the client id of a POST, given or following from its Idempotency-Key. */
+enum err_code api_client_id(struct api_call *call, const char *given, uint8_t out[16],
+                            struct err *err);
+
+/* api_flow.c: the published flows, with a source in its own one's place. NULL: err. */
+struct flow_set;
+struct flow_set *api_flow_set(struct api_call *call, struct slice source, struct err *err);
+/* api_flow_try.c */
+#define FLOW_TRY_ADVANCE_MAX_MS (INT64_C(366) * 24 * 3600 * 1000)
+api_handler api_flow_try;
 
 /* api_commit.c: a transaction with its audit entry and its idempotency row. */
 struct api_commit {

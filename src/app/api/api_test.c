@@ -791,6 +791,125 @@ static void a_question_to_try_goes_to_the_shard(void **state)
     assert_int_equal(f->reply.status, 200);
 }
 
+/* ---- flows ---- */
+
+#define HELLO(version, target)                                                            \
+    "flow: hello\\nversion: " version "\\nlocales: [en]\\nslots: {name: {type: text}}\\n" \
+    "states:\\n  ask_name: {ask: name, when: {filled: " target                            \
+    ", exhausted: done, timeout: done}}"                                                  \
+    "\\n  done: {end: done}\\ntexts:\\n  ask.name: {en: Your name?}\\n"
+
+static void a_flow_is_published_only_when_it_passes(void **state)
+{
+    static const char story[] =
+        "{\"name\":\"a.yaml\",\"source\":\"story: says done\\nflow: hello\\n"
+        "steps:\\n  - {user: hello}\\n  - {user: Ann, expect: {end: %s}}\\n\"}";
+    struct fixture *f = *state;
+    char body[512];
+    char id[32];
+    char story_id[32];
+    char path[96];
+
+    set_up(f);
+    call(f, "POST", "/api/v1/flows", "{\"source\":\"" HELLO("1", "nowhere") "\"}");
+    assert_int_equal(f->reply.status, 201);
+    text_take(f->reply.body.ptr, "id", id, sizeof(id));
+    snprintf(path, sizeof(path), "/api/v1/flows/%s/check", id);
+    assert_non_null(strstr(call(f, "POST", path, "{}"), "\"E1\""));
+    snprintf(path, sizeof(path), "/api/v1/flows/%s/publish", id);
+    assert_non_null(strstr(call(f, "POST", path, ""), "E1"));
+    assert_int_equal(f->reply.status, 409);
+    snprintf(path, sizeof(path), "/api/v1/flows/%s", id);
+    call(f, "PATCH", path, "{\"source\":\"" HELLO("1", "done") "\"}");
+    assert_int_equal(f->reply.status, 200);
+    snprintf(body, sizeof(body), story, "other");
+    call(f, "POST", "/api/v1/stories", body);
+    assert_int_equal(f->reply.status, 201);
+    text_take(f->reply.body.ptr, "id", story_id, sizeof(story_id));
+    snprintf(path, sizeof(path), "/api/v1/flows/%s/publish", id);
+    assert_non_null(strstr(call(f, "POST", path, ""), "stories fail"));
+    snprintf(path, sizeof(path), "/api/v1/stories/%s", story_id);
+    call(f, "DELETE", path, "");
+    snprintf(body, sizeof(body), story, "done");
+    call(f, "POST", "/api/v1/stories", body);
+    snprintf(path, sizeof(path), "/api/v1/flows/%s/publish", id);
+    assert_non_null(strstr(call(f, "POST", path, ""), "\"state\":\"published\""));
+    assert_true((f->reply.effects & API_EFFECT_BOT) != 0);
+}
+
+static void a_new_version_retires_the_old_and_the_old_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    const char *list;
+    char first[32];
+    char second[32];
+    char path[96];
+
+    set_up(f);
+    call(f, "POST", "/api/v1/flows", "{\"source\":\"" HELLO("1", "done") "\"}");
+    text_take(f->reply.body.ptr, "id", first, sizeof(first));
+    snprintf(path, sizeof(path), "/api/v1/flows/%s/publish", first);
+    call(f, "POST", path, "");
+    assert_int_equal(f->reply.status, 200);
+    call(f, "POST", "/api/v1/flows", "{\"source\":\"" HELLO("1", "done") "\"}");
+    text_take(f->reply.body.ptr, "id", second, sizeof(second));
+    snprintf(path, sizeof(path), "/api/v1/flows/%s/publish", second);
+    assert_non_null(strstr(call(f, "POST", path, ""), "version: 2"));
+    snprintf(path, sizeof(path), "/api/v1/flows/%s", first);
+    assert_non_null(strstr(call(f, "GET", path, ""), "retired"));
+    call(f, "PATCH", path, "{\"note\":\"x\"}");
+    assert_int_equal(f->reply.status, 409);
+    snprintf(path, sizeof(path), "/api/v1/flows/%s/publish", first);
+    assert_non_null(strstr(call(f, "POST", path, ""), "\"number\":3"));
+    list = call(f, "GET", "/api/v1/flows", "");
+    assert_null(strstr(list, "states:"));
+    assert_non_null(strstr(list, "rolled back"));
+    snprintf(path, sizeof(path), "/api/v1/flows/%s", second);
+    assert_non_null(strstr(call(f, "GET", path, ""), "retired"));
+}
+
+static void a_trial_is_stepped_with_its_own_clock(void **state)
+{
+    struct fixture *f = *state;
+    char body[2048];
+    char trial[512];
+    const char *answer;
+
+    set_up(f);
+    answer = call(f, "POST", "/api/v1/flows/try",
+                  "{\"flow\":\"hello\",\"source\":\"" HELLO("1", "done") "\"}");
+    assert_int_equal(f->reply.status, 200);
+    assert_non_null(strstr(answer, "Your name?"));
+    assert_non_null(strstr(answer, "\"at\":\"ask_name\""));
+    text_take(answer, "state", trial, sizeof(trial));
+    snprintf(body, sizeof(body),
+             "{\"flow\":\"hello\",\"state\":\"%s\",\"nowMs\":\"%lld\",\"advanceMs\":\"999999999\","
+             "\"source\":\"" HELLO("1", "done") "\"}",
+             trial, (long long)clock_wall_ms(&clock_system));
+    answer = call(f, "POST", "/api/v1/flows/try", body);
+    assert_non_null(strstr(answer, "\"kind\":\"end\""));
+    answer = call(f, "POST", "/api/v1/flows/try", "{\"flow\":\"nothing\"}");
+    assert_int_equal(f->reply.status, 404);
+}
+
+static void a_secret_goes_in_and_never_comes_out(void **state)
+{
+    struct fixture *f = *state;
+
+    set_up(f);
+    call(f, "POST", "/api/v1/secrets", "{\"name\":\"shop\",\"value\":\"sk-very-secret-1234\"}");
+    assert_int_equal(f->reply.status, 201);
+    assert_non_null(strstr(f->reply.body.ptr, "\"hint\":\"1234\""));
+    assert_null(strstr(f->reply.body.ptr, "very-secret"));
+    assert_null(strstr(f->reply.body.ptr, "sealed"));
+    assert_null(strstr(call(f, "GET", "/api/v1/secrets", ""), "very-secret"));
+    assert_null(strstr(call(f, "GET", "/api/v1/audit", ""), "very-secret"));
+    call(f, "POST", "/api/v1/secrets", "{\"name\":\"shop\",\"value\":\"other\"}");
+    assert_int_equal(f->reply.status, 409);
+    call(f, "POST", "/api/v1/actions", "{\"name\":\"a.b\",\"url\":\"ftp://shop\"}");
+    assert_int_equal(f->reply.status, 400);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup_fixture, teardown_fixture)
@@ -820,6 +939,10 @@ int main(void)
         CASE(a_rule_is_compiled_before_it_is_kept),
         CASE(one_training_at_a_time_and_nothing_unready_goes_live),
         CASE(a_question_to_try_goes_to_the_shard),
+        CASE(a_flow_is_published_only_when_it_passes),
+        CASE(a_new_version_retires_the_old_and_the_old_comes_back),
+        CASE(a_trial_is_stepped_with_its_own_clock),
+        CASE(a_secret_goes_in_and_never_comes_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

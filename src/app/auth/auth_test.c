@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth_seal.h"
 #include "auth_password.h"
 #include "auth_ticket.h"
 #include "auth_visitor.h"
@@ -143,6 +144,34 @@ static void key_file_is_private_and_stays_the_same(void **state)
     rmdir(folder);
 }
 
+static void a_sealed_secret_opens_for_its_name_and_workspace_only(void **state)
+{
+    struct auth_key master;
+    uint8_t sealed[64 + AUTH_SEAL_OVERHEAD];
+    char out[sizeof(sealed)];
+    struct slice name = SLICE_LITERAL("shop");
+    size_t len;
+    size_t opened;
+
+    (void)state;
+    auth_key_random(&master);
+    len = auth_seal(&master, 1, name, SLICE_LITERAL("sk-1234"), sealed);
+    assert_int_equal(len, 7 + AUTH_SEAL_OVERHEAD);
+    assert_int_equal(auth_unseal(&master, 1, name, slice_make(sealed, len), out, &opened, NULL),
+                     ERR_OK);
+    assert_true(slice_equal_text(slice_make(out, opened), "sk-1234"));
+    assert_int_equal(auth_unseal(&master, 2, name, slice_make(sealed, len), out, &opened, NULL),
+                     ERR_CORRUPT);
+    assert_int_equal(auth_unseal(&master, 1, SLICE_LITERAL("other"), slice_make(sealed, len), out,
+                                 &opened, NULL),
+                     ERR_CORRUPT);
+    sealed[len - 1] ^= 1;
+    assert_int_equal(auth_unseal(&master, 1, name, slice_make(sealed, len), out, &opened, NULL),
+                     ERR_CORRUPT);
+    assert_int_equal(auth_unseal(&master, 1, name, slice_make(sealed, 39), out, &opened, NULL),
+                     ERR_CORRUPT);
+}
+
 static int group_setup(void **state)
 {
     (void)state;
@@ -158,6 +187,7 @@ int main(void)
         cmocka_unit_test(identity_needs_the_sites_fresh_signature),
         cmocka_unit_test(ticket_works_once_and_for_half_a_minute),
         cmocka_unit_test(key_file_is_private_and_stays_the_same),
+        cmocka_unit_test(a_sealed_secret_opens_for_its_name_and_workspace_only),
     };
 
     return cmocka_run_group_tests(tests, group_setup, NULL);

@@ -367,7 +367,7 @@ static enum err_code admit(struct chat *chat, const struct chat_action *action, 
     uint64_t owner = action->conv.v != 0 ? action->conv.v : action->visitor.v;
     int32_t cost = action_cost(action);
     struct visitor *visitor;
-    enum err_code rc = action_check(action, err);
+    enum err_code rc = chat_action_check(action, err);
 
     if (rc != ERR_OK)
         return rc;
@@ -416,7 +416,7 @@ void chat_run_conv(struct chat *chat, struct run *run)
         return;
     }
     if (conv->loaded) {
-        action_run(chat, conv, run);
+        chat_action_run(chat, conv, run);
         return;
     }
     if (conv_load(chat, conv)) {

@@ -160,7 +160,7 @@ static enum err_code check_permission(const struct chat_action *action, struct e
     return ERR_OK;
 }
 
-enum err_code action_check(const struct chat_action *action, struct err *err)
+enum err_code chat_action_check(const struct chat_action *action, struct err *err)
 {
     const struct action_row *row = &rows[action->kind];
     enum err_code rc;
@@ -448,7 +448,7 @@ static void turn_run(struct chat *chat, struct conv *conv, struct run *run)
     }
 }
 
-void action_run(struct chat *chat, struct conv *conv, struct run *run)
+void chat_action_run(struct chat *chat, struct conv *conv, struct run *run)
 {
     const struct chat_action *action = run->action;
     const struct action_row *row = &rows[action->kind];

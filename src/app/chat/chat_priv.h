@@ -419,7 +419,7 @@ void page_run(struct chat *chat, const struct chat_action *action);
 
 /* chat_action.c */
 uint64_t action_hash(const struct chat_action *action);
-MUST_USE enum err_code action_check(const struct chat_action *action, struct err *err);
+MUST_USE enum err_code chat_action_check(const struct chat_action *action, struct err *err);
 /* Against the visitor's rate, in thousandths of a message; 0: not counted. What is no message
  * counts a little too: a read takes a worker's time, and typing is handed to every agent who
  * watches. */
@@ -430,7 +430,7 @@ bool action_known(struct chat *chat, const struct conv *conv, const uint8_t clie
 /* The conversation's newest ids prove that it has not this one. */
 bool action_excluded(const struct conv *conv, const uint8_t client_id[16]);
 /* On a loaded conversation. */
-void action_run(struct chat *chat, struct conv *conv, struct run *run);
+void chat_action_run(struct chat *chat, struct conv *conv, struct run *run);
 /* Sets the deadline that follows from the conversation's state. */
 void action_due(struct chat *chat, struct conv *conv);
 void target_known(struct lookup *lookup, const struct chat_query *query);

@@ -261,7 +261,7 @@ static void start_new(struct chat *chat, struct visitor *visitor, struct run *ru
         return;
     }
     action.conv = conv->id;
-    action_run(chat, conv, &here);
+    chat_action_run(chat, conv, &here);
     if (conv->in_flight == 0) /* refused: it never was */
         conv_drop(chat, conv);
 }

@@ -13,14 +13,14 @@ _Static_assert(PERM_COUNT <= 64, "a permission set is 64 bits");
 #define AGENT_BITS                                                                          \
     (P(PUBLIC) | P(SELF) | P(CONV_READ) | P(CONV_REPLY) | P(CONV_TAKE) | P(CONV_TRANSFER) | \
      P(CONV_CLOSE) | P(VISITOR_READ) | P(VISITOR_WRITE) | P(SEARCH) | P(CANNED_READ) |      \
-     P(FAQ_READ) | P(RULE_READ) | P(INTENT_READ) | P(SITE_READ) | P(AGENT_READ))
+     P(FAQ_READ) | P(RULE_READ) | P(INTENT_READ) | P(SITE_READ) | P(AGENT_READ) | P(FLOW_READ))
 #define SUPERVISOR_BITS                                                                      \
     (AGENT_BITS | P(CONV_REPLY_ANY) | P(CONV_ASSIGN) | P(CONV_CLOSE_ANY) | P(CANNED_WRITE) | \
      P(FAQ_WRITE) | P(RULE_WRITE) | P(INTENT_WRITE) | P(MODEL_WRITE) | P(REPORT_READ) |      \
-     P(ROUTING_READ))
+     P(ROUTING_READ) | P(FLOW_WRITE) | P(FLOW_PUBLISH) | P(ACTION_READ))
 #define ADMIN_BITS                                                                       \
     (SUPERVISOR_BITS | P(SITE_WRITE) | P(AGENT_WRITE) | P(TOKEN_READ) | P(TOKEN_WRITE) | \
-     P(SETTING_READ) | P(SETTING_WRITE) | P(AUDIT_READ) | P(ROUTING_WRITE))
+     P(SETTING_READ) | P(SETTING_WRITE) | P(AUDIT_READ) | P(ROUTING_WRITE) | P(ACTION_WRITE))
 #define OWNER_BITS (ADMIN_BITS | P(OWNER_WRITE))
 
 static const struct {
@@ -46,6 +46,10 @@ static const struct {
     { "knowledge:write", P(FAQ_READ) | P(RULE_READ) | P(INTENT_READ) | P(CANNED_READ) |
                              P(FAQ_WRITE) | P(RULE_WRITE) | P(INTENT_WRITE) | P(MODEL_WRITE) |
                              P(CANNED_WRITE) },
+    { "flows:read", P(FLOW_READ) },
+    { "flows:write", P(FLOW_READ) | P(FLOW_WRITE) | P(FLOW_PUBLISH) },
+    { "actions:read", P(ACTION_READ) },
+    { "actions:write", P(ACTION_READ) | P(ACTION_WRITE) },
     { "sites:read", P(SITE_READ) },
     { "sites:write", P(SITE_READ) | P(SITE_WRITE) },
     { "agents:read", P(AGENT_READ) },
@@ -96,6 +100,11 @@ static const char *const permission_names[PERM_COUNT] = {
     [PERM_REPORT_READ] = "report.read",
     [PERM_ROUTING_READ] = "routing.read",
     [PERM_ROUTING_WRITE] = "routing.write",
+    [PERM_FLOW_READ] = "flow.read",
+    [PERM_FLOW_WRITE] = "flow.write",
+    [PERM_FLOW_PUBLISH] = "flow.publish",
+    [PERM_ACTION_READ] = "action.read",
+    [PERM_ACTION_WRITE] = "action.write",
 };
 
 struct permission_set role_permissions(enum role role)

@@ -68,6 +68,11 @@ enum permission {
     PERM_REPORT_READ,
     PERM_ROUTING_READ, /* configurations, checks, simulations */
     PERM_ROUTING_WRITE,
+    PERM_FLOW_READ,    /* flows, stories, values; trying them */
+    PERM_FLOW_WRITE,   /* drafts */
+    PERM_FLOW_PUBLISH, /* and roll back */
+    PERM_ACTION_READ,
+    PERM_ACTION_WRITE, /* what flows may call, and with which secrets */
     PERM_COUNT,
 };
 

@@ -29,6 +29,11 @@ static const char *const kind_names[STORE_KIND_COUNT] = {
     [STORE_EXAMPLE] = "example",
     [STORE_MODEL] = "model",
     [STORE_UNCLEAR] = "unclear",
+    [STORE_FLOW] = "flow",
+    [STORE_STORY] = "story",
+    [STORE_ACTION] = "action",
+    [STORE_SECRET] = "secret",
+    [STORE_FLOW_VALUE] = "flow_value",
 };
 
 const char *store_kind_name(enum store_kind kind)

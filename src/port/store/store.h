@@ -308,6 +308,11 @@ enum store_kind {
     STORE_EXAMPLE, /* parent: its intent */
     STORE_MODEL,
     STORE_UNCLEAR, /* questions that the bot did not understand */
+    STORE_FLOW,    /* one version each */
+    STORE_STORY,
+    STORE_ACTION,
+    STORE_SECRET,
+    STORE_FLOW_VALUE,
     STORE_KIND_COUNT,
 };
 const char *store_kind_name(enum store_kind kind); /* "faq_entry" */

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -397,6 +398,16 @@ static enum err_code server_start(struct server *server, struct err *err)
     return rc;
 }
 
+/* Of the machine's zone now: a summer time that begins while the server runs counts from the next
+ * start. */
+static int utc_offset_minutes(void)
+{
+    time_t now = (time_t)(clock_wall_ms(&clock_system) / 1000);
+    struct tm here;
+
+    return localtime_r(&now, &here) != NULL ? (int)(here.tm_gmtoff / 60) : 0;
+}
+
 static uint32_t shard_count(const struct config *config)
 {
     uint64_t asked = config_number(config, CONFIG_SHARDS);
@@ -409,7 +420,9 @@ static uint32_t shard_count(const struct config *config)
 
 enum err_code serve_run(const struct config *config, struct err *err)
 {
-    struct server server = { .config = config, .shards = shard_count(config) };
+    struct server server = { .config = config,
+                             .shards = shard_count(config),
+                             .utc_offset_minutes = utc_offset_minutes() };
     struct sigaction ignore = { .sa_handler = SIG_IGN };
     sigset_t signals;
     enum err_code rc;

@@ -137,6 +137,9 @@ static void frame_encode(const struct exchange *exchange, const Kefu__V1__Server
     case KEFU__V1__SERVER_FRAME__BODY_CONVERSATION:
         schema_json_encode(&frame->conversation->conversation->base, &reply->body);
         break;
+    case KEFU__V1__SERVER_FRAME__BODY_FLOW:
+        schema_json_encode(&frame->flow->base, &reply->body);
+        break;
     case KEFU__V1__SERVER_FRAME__BODY_ERROR:
         reply->status = status_of(frame->error->code);
         reply->retry_after_s = (frame->error->retry_after_ms + 999) / 1000;
@@ -179,6 +182,8 @@ static const enum chat_action_kind chat_kinds[] = {
     [API_CHAT_FETCH] = CHAT_FETCH,
     [API_CHAT_SEND] = CHAT_SEND,
     [API_CHAT_NOTE] = CHAT_NOTE,
+    [API_CHAT_FLOW_VIEW] = CHAT_FLOW_VIEW,
+    [API_CHAT_FLOW_TELL] = CHAT_FLOW_TELL,
 };
 
 static void chat_effect(struct node *node, struct api_job *self)
@@ -199,10 +204,13 @@ static void chat_effect(struct node *node, struct api_job *self)
         .from = { .session = handle, .shard = (uint16_t)node->index, .format = CHAT_FORMAT_PROTO },
         .cookie = 1,
         .text = chat->text,
+        .reason = chat->event,
+        .locale = chat->name,
         .from_seq = chat->from_seq,
         .before_seq = chat->before_seq,
         .limit = chat->limit,
-        .has_client_id = chat->kind == API_CHAT_SEND || chat->kind == API_CHAT_NOTE,
+        .has_client_id = chat->kind == API_CHAT_SEND || chat->kind == API_CHAT_NOTE ||
+                         chat->kind == API_CHAT_FLOW_TELL,
     };
 
     if (exchange != NULL) {

@@ -242,6 +242,7 @@ static bool chat_site_get(void *ctx, struct workspace_id workspace, struct site_
     out->workspace = site->workspace;
     out->draft_preview = site->site->draft_preview;
     out->bot_enabled = site->site->bot_enabled;
+    out->utc_offset_minutes = node->server->utc_offset_minutes;
     out->idle_close_ms = (int64_t)site->site->idle_close_minutes * 60 * 1000;
     return true;
 }
@@ -338,9 +339,22 @@ static bool chat_read_text(void *ctx, struct workspace_id workspace,
 static const struct flow_set *chat_flows(void *ctx, struct workspace_id workspace)
 {
     struct node *node = ctx;
-    const struct bot *bot = directory_bot(node->directory, workspace);
+    const struct directory_workspace *found = directory_workspace_by_id(node->directory, workspace);
 
-    return bot != NULL ? bot_flows(bot) : NULL;
+    return found != NULL ? found->flows : NULL;
+}
+
+static bool chat_flow_value(void *ctx, struct workspace_id workspace, struct slice name,
+                            struct slice *out)
+{
+    struct node *node = ctx;
+    const struct directory_workspace *found = directory_workspace_by_id(node->directory, workspace);
+    const Kefu__V1__FlowValue *value = found != NULL ? directory_value(found, name) : NULL;
+
+    if (value == NULL)
+        return false;
+    *out = slice_of(value->value);
+    return true;
 }
 
 static void chat_want_flush(void *ctx)
@@ -361,6 +375,8 @@ const struct chat_ops node_chat_ops = {
     .route = chat_route,
     .read = chat_read_text,
     .flows = chat_flows,
+    .flow_value = chat_flow_value,
+    .act = node_act,
     .want_flush = chat_want_flush,
 };
 

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "flow_host.h"
 #include "log.h"
 #include "mem.h"
 #include "schema.h"
@@ -112,6 +113,106 @@ static enum err_code agents_load(struct directory *directory, struct store *stor
     return rc;
 }
 
+/* ---- flows ----------------------------------------------------------------------------------- */
+
+static void flow_bad(void *ctx, size_t at, const struct flow_finding *why)
+{
+    const struct directory_workspace *workspace = ctx;
+
+    (void)at;
+    LOG_ERROR("flow_not_usable", KV_ID("workspace", workspace->id.v), KV_U64("line", why->line),
+              KV_TEXT("error", why->text));
+}
+
+static enum err_code flows_build(struct directory_workspace *workspace, const struct rows *rows,
+                                 struct arena *arena, struct err *err)
+{
+    struct slice *all = mem_zalloc((rows->count + 1) * sizeof(*all));
+    struct slice *published = mem_zalloc((rows->count + 1) * sizeof(*published));
+    size_t all_count = 0;
+    size_t published_count = 0;
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; i < rows->count && rc == ERR_OK; i++) {
+        Kefu__V1__Flow *flow = NULL;
+
+        if (rows->items[i].workspace != workspace->id.v)
+            continue;
+        rc = row_decode(&rows->items[i], &kefu__v1__flow__descriptor, arena, &flow, err);
+        if (rc != ERR_OK || strcmp(flow->state, "draft") == 0)
+            continue;
+        all[all_count++] = slice_of(flow->source);
+        if (strcmp(flow->state, "published") == 0)
+            published[published_count++] = slice_of(flow->source);
+    }
+    if (rc == ERR_OK) {
+        workspace->flows = flow_host_set(all, all_count, flow_bad, workspace);
+        workspace->begins = flow_host_set(published, published_count, NULL, NULL);
+    }
+    free(all);
+    free(published);
+    return rc;
+}
+
+/* The rows of one workspace, decoded into the directory's arena. */
+static enum err_code records_fill(struct directory *directory, uint64_t workspace,
+                                  const struct rows *rows, const ProtobufCMessageDescriptor *desc,
+                                  void *list, size_t *count, struct err *err)
+{
+    const ProtobufCMessage **items =
+        arena_zalloc(&directory->arena, (rows->count + 1) * sizeof(*items));
+    enum err_code rc = ERR_OK;
+
+    if (items == NULL)
+        return err_set(err, ERR_TOO_BIG, "the directory is full");
+    for (size_t i = 0; i < rows->count && rc == ERR_OK; i++) {
+        if (rows->items[i].workspace == workspace)
+            rc = row_decode(&rows->items[i], desc, &directory->arena, &items[(*count)++], err);
+    }
+    memcpy(list, &items, sizeof(items));
+    return rc;
+}
+
+static enum err_code flows_load(struct directory *directory, struct store *store, struct err *err)
+{
+    struct rows flows = { 0 };
+    struct rows actions = { 0 };
+    struct rows secrets = { 0 };
+    struct rows values = { 0 };
+    struct arena arena; /* sources, which the sets keep in their own way */
+    enum err_code rc;
+
+    arena_init(&arena, DIRECTORY_ARENA_MAX);
+    rc = rows_load(store, STORE_FLOW, &arena, &flows, err);
+    if (rc == ERR_OK)
+        rc = rows_load(store, STORE_ACTION, &directory->arena, &actions, err);
+    if (rc == ERR_OK)
+        rc = rows_load(store, STORE_SECRET, &directory->arena, &secrets, err);
+    if (rc == ERR_OK)
+        rc = rows_load(store, STORE_FLOW_VALUE, &directory->arena, &values, err);
+    for (size_t i = 0; rc == ERR_OK && i < directory->workspace_count; i++) {
+        struct directory_workspace *workspace = &directory->workspaces[i];
+        uint64_t id = workspace->id.v;
+
+        rc = flows_build(workspace, &flows, &arena, err);
+        if (rc == ERR_OK)
+            rc = records_fill(directory, id, &actions, &kefu__v1__action__descriptor,
+                              &workspace->actions, &workspace->action_count, err);
+        if (rc == ERR_OK)
+            rc = records_fill(directory, id, &secrets, &kefu__v1__secret__descriptor,
+                              &workspace->secrets, &workspace->secret_count, err);
+        if (rc == ERR_OK)
+            rc = records_fill(directory, id, &values, &kefu__v1__flow_value__descriptor,
+                              &workspace->values, &workspace->value_count, err);
+    }
+    arena_fini(&arena);
+    free(flows.items);
+    free(actions.items);
+    free(secrets.items);
+    free(values.items);
+    return rc;
+}
+
 /* ---- bots ------------------------------------------------------------------------------------ */
 
 static struct slice *slices_of(char **texts, size_t n, struct arena *arena)
@@ -176,6 +277,7 @@ static enum err_code rules_fill(const struct rows *rows, uint64_t workspace, str
             .condition = slice_of(rule->condition),
             .priority = rule->priority,
             .answer = slice_of(rule->answer),
+            .flow = slice_of(rule->flow),
             .handoff = rule->handoff,
         };
         if (!bot_action_parse(slice_of(rule->action), &out[*count - 1].action) ||
@@ -259,6 +361,7 @@ static enum err_code bot_build(struct directory *directory, struct directory_wor
                                  .rules = rules,
                                  .intents = intents,
                                  .model = workspace->model.model,
+                                 .flows = workspace->begins,
                                  .sites = sites };
     uint64_t id = workspace->id.v;
     enum err_code rc = faq_fill(&rows->faq, id, &rows->arena, faq, &source.faq_count, err);
@@ -374,6 +477,8 @@ enum err_code directory_load(struct store *store, const char *models, struct dir
     if (rc == ERR_OK)
         rc = agents_load(directory, store, err);
     if (rc == ERR_OK)
+        rc = flows_load(directory, store, err);
+    if (rc == ERR_OK)
         rc = bots_load(directory, store, models, err);
     if (rc == ERR_OK)
         rc = routings_load(directory, store, err);
@@ -393,6 +498,8 @@ void directory_destroy(struct directory **directory)
         bot_destroy(&(*directory)->workspaces[i].bot);
         routing_destroy(&(*directory)->workspaces[i].routing);
         learn_model_close(&(*directory)->workspaces[i].model);
+        flow_set_destroy(&(*directory)->workspaces[i].flows);
+        flow_set_destroy(&(*directory)->workspaces[i].begins);
     }
     free((*directory)->workspaces);
     free((*directory)->sites);
@@ -465,6 +572,46 @@ const struct bot *directory_bot(const struct directory *directory, struct worksp
     for (size_t i = 0; i < directory->workspace_count; i++) {
         if (directory->workspaces[i].id.v == workspace.v)
             return directory->workspaces[i].bot;
+    }
+    return NULL;
+}
+
+const struct directory_workspace *directory_workspace_by_id(const struct directory *directory,
+                                                            struct workspace_id id)
+{
+    for (size_t i = 0; i < directory->workspace_count; i++) {
+        if (directory->workspaces[i].id.v == id.v)
+            return &directory->workspaces[i];
+    }
+    return NULL;
+}
+
+const Kefu__V1__Action *directory_action(const struct directory_workspace *workspace,
+                                         struct slice name)
+{
+    for (size_t i = 0; i < workspace->action_count; i++) {
+        if (slice_equal_text(name, workspace->actions[i]->name))
+            return workspace->actions[i];
+    }
+    return NULL;
+}
+
+const Kefu__V1__Secret *directory_secret(const struct directory_workspace *workspace,
+                                         struct slice name)
+{
+    for (size_t i = 0; i < workspace->secret_count; i++) {
+        if (slice_equal_text(name, workspace->secrets[i]->name))
+            return workspace->secrets[i];
+    }
+    return NULL;
+}
+
+const Kefu__V1__FlowValue *directory_value(const struct directory_workspace *workspace,
+                                           struct slice name)
+{
+    for (size_t i = 0; i < workspace->value_count; i++) {
+        if (slice_equal_text(name, workspace->values[i]->name))
+            return workspace->values[i];
     }
     return NULL;
 }

@@ -7,12 +7,15 @@
 
 #include "arena.h"
 #include "bot.h"
+#include "flow.h"
 #include "id.h"
 #include "routing.h"
 #include "learn.h"
 #include "store.h"
 
+#include "kefu/v1/action.pb-c.h"
 #include "kefu/v1/api.pb-c.h"
+#include "kefu/v1/flow.pb-c.h"
 
 enum {
     DIRECTORY_ROWS_MAX = 100 * 1000,         /* of one kind: as many FAQ entries as a bot takes */
@@ -34,6 +37,14 @@ struct directory_workspace {
     struct learn_model model; /* mapped; the bot reads it */
     struct bot *bot;
     struct routing *routing; /* the published one, or the default */
+    struct flow_set *flows;  /* published versions, and retired ones: conversations are in them */
+    struct flow_set *begins; /* published ones only: what the bot begins */
+    const Kefu__V1__Action **actions; /* disabled ones too */
+    size_t action_count;
+    const Kefu__V1__Secret **secrets; /* sealed */
+    size_t secret_count;
+    const Kefu__V1__FlowValue **values;
+    size_t value_count;
 };
 
 struct directory {
@@ -58,6 +69,16 @@ const struct directory_site *directory_site_by_key(const struct directory *direc
 const struct directory_agent *directory_agent_by_id(const struct directory *directory, uint64_t id);
 /* NULL: no such workspace. Not const: its desk takes a configuration from it. */
 struct routing *directory_routing(const struct directory *directory, struct workspace_id workspace);
+/* NULL: no such workspace. */
+const struct directory_workspace *directory_workspace_by_id(const struct directory *directory,
+                                                            struct workspace_id id);
+/* NULL: none of that name. */
+const Kefu__V1__Action *directory_action(const struct directory_workspace *workspace,
+                                         struct slice name);
+const Kefu__V1__Secret *directory_secret(const struct directory_workspace *workspace,
+                                         struct slice name);
+const Kefu__V1__FlowValue *directory_value(const struct directory_workspace *workspace,
+                                           struct slice name);
 /* NULL: no such workspace. */
 const struct bot *directory_bot(const struct directory *directory, struct workspace_id workspace);
 

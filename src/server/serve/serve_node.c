@@ -399,6 +399,7 @@ static enum err_code node_init(struct shard *shard, void *ctx, struct err *err)
     auth_ticket_table_init(&node->tickets, node->index);
     node_limit_init(node);
     node_sockets_init(node);
+    node_acts_init(node);
     chat_make(node);
     gateway_make(node);
     http_make(node);
@@ -435,6 +436,7 @@ static void node_fini(struct shard *shard, void *ctx)
     node_control_fini(node);
     http_server_destroy(&node->http);
     gateway_destroy(&node->gateway);
+    node_acts_fini(node);
     chat_destroy(&node->chat);
     node_desk_fini(node);
     exchange_fini(node);

@@ -15,6 +15,7 @@
  *   serve_visitor.c    visitors without WebSocket: frames by POST, an event stream
  *   serve_control.c    DATA/kefu.sock: commands on a running data folder
  *   serve_learn.c      trainings, trying the bot, questions that it did not understand
+ *   serve_act.c        actions of flows: calls of the shop's systems
  *   serve_demo.c       the demo workspace */
 #ifndef KEFU_SERVE_PRIV_H
 #define KEFU_SERVE_PRIV_H
@@ -43,6 +44,7 @@ enum {
     SERVE_TRAIN_THREADS = 1,         /* a training takes a core for seconds: one at a time */
     SERVE_UNCLEAR_MAX = 256,         /* questions of one shard between two looks at the store */
     SERVE_UNCLEAR_MS = 2000,         /* between these looks */
+    SERVE_ACTS_MAX = 1024,           /* actions of one shard, those that wait for a retry too */
     SERVE_EXCHANGES_MAX = 4096,      /* HTTP requests of one shard that wait for a chat */
     SERVE_DRAIN_MS_MAX = 8000,       /* what is in flight when the server stops */
     SERVE_RECONNECT_MS = 1500,       /* hint to clients when the server stops */
@@ -78,6 +80,7 @@ struct server {
     int64_t id_mark_ms;
     struct directory **left; /* at the end: what each shard still had */
     struct serve_tls **tls_left;
+    int utc_offset_minutes; /* of the machine, at the start: what dates in flows mean */
     uint16_t port;
     char setup[AUTH_SECRET_TEXT_MAX];
 };
@@ -132,6 +135,7 @@ struct node {
     unsigned control_count;
     struct directory *directory;
     struct bot_scratch *scratch;
+    struct node_acts *acts;
     struct auth_ticket_table tickets;
     struct limit_cell *limits;
     struct hash_key limit_key;
@@ -196,6 +200,11 @@ extern const struct chat_ops node_chat_ops;       /* ctx: the node */
 extern const struct gateway_ops node_gateway_ops; /* ctx: the node */
 bool node_submit(struct node *node, const struct chat_action *action);
 void node_revoke(struct node *node, const struct gateway_revocation *what);
+
+/* serve_act.c */
+void node_acts_init(struct node *node);
+void node_acts_fini(struct node *node); /* what runs is begun again by the next start */
+bool node_act(void *ctx, const struct chat_act *act);
 
 /* serve_desk.c */
 bool node_desk_report(void *ctx, const struct chat_desk_report *report);

@@ -69,6 +69,10 @@ static const char version_2[] = RECORD_TABLE("routing_config") RECORD_TABLE("rou
 static const char version_3[] =
     RECORD_TABLE("intent") RECORD_TABLE("example") RECORD_TABLE("model") RECORD_TABLE("unclear");
 
+/* Flows in versions, their stories, and what their actions need. */
+static const char version_4[] = RECORD_TABLE("flow") RECORD_TABLE("story") RECORD_TABLE("action")
+    RECORD_TABLE("secret") RECORD_TABLE("flow_value");
+
 static const struct {
     unsigned min_reader;
     const char *sql[2];
@@ -76,6 +80,7 @@ static const struct {
     { 1, { version_1, version_1_records } },
     { 1, { version_2 } },
     { 1, { version_3 } }, /* older programs do not ask for these tables */
+    { 1, { version_4 } },
 };
 
 static enum err_code table_exists(struct db *db, bool *exists, struct err *err)

@@ -200,6 +200,11 @@ static const char *const record_texts[STORE_KIND_COUNT][RECORD_SQL_COUNT] = {
     [STORE_EXAMPLE] = RECORD_TEXTS("example"),
     [STORE_MODEL] = RECORD_TEXTS("model"),
     [STORE_UNCLEAR] = RECORD_TEXTS("unclear"),
+    [STORE_FLOW] = RECORD_TEXTS("flow"),
+    [STORE_STORY] = RECORD_TEXTS("story"),
+    [STORE_ACTION] = RECORD_TEXTS("action"),
+    [STORE_SECRET] = RECORD_TEXTS("secret"),
+    [STORE_FLOW_VALUE] = RECORD_TEXTS("flow_value"),
 };
 
 const char *sql_text(enum sql which)

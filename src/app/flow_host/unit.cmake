@@ -1,0 +1,1 @@
+unit(flow_host LAYER app DEPS base expr flow story)
