@@ -28,9 +28,24 @@ bool http_all_of(struct slice s, int class)
     return true;
 }
 
+/* RFC 9112, 3.2: a name, an address, or one in brackets; behind a colon a port. */
 bool http_host_valid(struct slice host)
 {
-    return host.len > 0 && http_all_of(host, HTTP_CHAR_HOST);
+    const char *bracket =
+        host.len > 0 && host.ptr[0] == '[' ? memchr(host.ptr, ']', host.len) : NULL;
+    size_t name = bracket != NULL ? (size_t)(bracket + 1 - host.ptr) : 0;
+
+    if (host.len == 0 || !http_all_of(host, HTTP_CHAR_HOST) || (host.ptr[0] == '[' && name == 0))
+        return false;
+    while (bracket == NULL && name < host.len && host.ptr[name] != ':')
+        name++;
+    if (name < host.len && host.ptr[name] != ':')
+        return false;
+    for (size_t i = name + 1; i < host.len; i++) {
+        if (host.ptr[i] < '0' || host.ptr[i] > '9')
+            return false;
+    }
+    return true;
 }
 
 static struct slice blanks_trim(struct slice s)

@@ -71,6 +71,10 @@ static const struct sample samples[] = {
     { "GET /\xe4\xbd\xa0 HTTP/1.1\r\nHost: a\r\n\r\n", 400, NULL, 0 },
     { "GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n", OK, NULL, 0 }, /* decoding refuses it */
     /* fields */
+    { "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", OK, NULL, 0 },
+    { "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", 400, NULL, 0 },
+    { "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", 400, NULL, 0 },
+    { "GET / HTTP/1.1\r\nHost: a:1:2\r\n\r\n", 400, NULL, 0 },
     { GET "A: b\r\n\r\n", OK, NULL, 0 },
     { GET "A:b\r\n\r\n", OK, NULL, 0 },
     { GET "A:  \t b \t\r\n\r\n", OK, NULL, 0 },
