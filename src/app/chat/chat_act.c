@@ -62,18 +62,21 @@ void visitor_facts_set(struct visitor *visitor, const Kefu__V1__Visitor *msg)
     buf_fini(&buf);
 }
 
+/* key \0 value \0, again and again. */
 struct slice visitor_fact(const struct visitor *visitor, struct slice name)
 {
-    const char *at = visitor != NULL ? visitor->facts : NULL;
-    const char *end = at != NULL ? at + visitor->facts_len : NULL;
+    struct slice rest = visitor != NULL && visitor->facts != NULL
+                            ? slice_make(visitor->facts, visitor->facts_len)
+                            : SLICE_EMPTY;
 
-    while (at < end) {
-        struct slice key = slice_of(at);
-        struct slice value = slice_of(at + key.len + 1);
+    while (rest.len > 0) {
+        struct slice key = slice_make(rest.ptr, strnlen(rest.ptr, rest.len));
+        struct slice value = slice_make(key.ptr + key.len + 1, rest.len - key.len - 1);
 
+        value.len = strnlen(value.ptr, value.len);
         if (slice_equal(key, name))
             return value;
-        at = value.ptr + value.len + 1;
+        rest = slice_make(value.ptr + value.len + 1, rest.len - key.len - value.len - 2);
     }
     return SLICE_EMPTY;
 }
