@@ -135,8 +135,12 @@ for (const locale of ["zh-CN", "en"] as Locale[]) {
       await shop.panel
         .getByRole("button", { name: pick("提交评价", "Send rating") })
         .click();
-      await shop.sees(pick("您的评分：5 / 5", "You rated this chat 5 out of 5"));
-      await colleague.sees(pick("访客评分 5 / 5", "The visitor rated this chat 5 out of 5"));
+      await shop.sees(
+        pick("您的评分：5 / 5", "You rated this chat 5 out of 5"),
+      );
+      await colleague.sees(
+        pick("访客评分 5 / 5", "The visitor rated this chat 5 out of 5"),
+      );
       assert.deepEqual(
         faults.seen.filter(
           (fault) => !/ERR_CONNECTION_REFUSED|WebSocket connection/.test(fault),

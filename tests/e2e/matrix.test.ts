@@ -7,7 +7,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Server } from "./server.ts";
-import { Agent, clientId, type Frame, Session, visitor, welcomeOf } from "./wire.ts";
+import {
+  Agent,
+  clientId,
+  type Frame,
+  Session,
+  visitor,
+  welcomeOf,
+} from "./wire.ts";
 
 const server = new Server({
   KEFU_LIMIT_VISITOR_RATE: "0",
@@ -40,11 +47,20 @@ interface Target {
   seq: number;
 }
 
-const named = (target: Target): Frame => ({ conversationId: target.conversationId });
-const turn = (target: Target): Frame => ({ ...named(target), clientId: clientId() });
+const named = (target: Target): Frame => ({
+  conversationId: target.conversationId,
+});
+const turn = (target: Target): Frame => ({
+  ...named(target),
+  clientId: clientId(),
+});
 
 const rows: Record<string, Row> = {
-  start: { visitor: true, bare: true, body: () => ({ clientId: clientId(), text: "在吗" }) },
+  start: {
+    visitor: true,
+    bare: true,
+    body: () => ({ clientId: clientId(), text: "在吗" }),
+  },
   send: {
     visitor: true,
     agent: { own: ["reply"], other: ["reply", "reply_any"] },
@@ -62,19 +78,40 @@ const rows: Record<string, Row> = {
     agent: { own: ["read"], other: ["read"] },
     body: (target) => ({ ...named(target), seq: 1 }),
   },
-  fetch: { visitor: true, agent: { own: ["read"], other: ["read"] }, body: named },
+  fetch: {
+    visitor: true,
+    agent: { own: ["read"], other: ["read"] },
+    body: named,
+  },
   rate: { visitor: true, body: (target) => ({ ...turn(target), rating: 5 }) },
-  form: { visitor: true, body: (target) => ({ ...turn(target), attributes: { a: "b" } }) },
+  form: {
+    visitor: true,
+    body: (target) => ({ ...turn(target), attributes: { a: "b" } }),
+  },
   end: { visitor: true, body: turn },
   identify: { visitor: true, bare: true, body: () => ({ name: "Ann" }) },
-  page: { visitor: true, bare: true, silent: true, body: () => ({ page: { url: "https://shop.example/" } }) },
+  page: {
+    visitor: true,
+    bare: true,
+    silent: true,
+    body: () => ({ page: { url: "https://shop.example/" } }),
+  },
   accept: { agent: { own: ["take"], other: ["take", "assign"] }, body: turn },
   decline: { agent: { own: ["transfer"], other: "never" }, body: turn },
   assign: { agent: { own: ["take"], other: ["take", "assign"] }, body: turn },
-  transfer: { agent: { own: ["transfer"], other: ["transfer", "assign"] }, body: turn },
-  close: { agent: { own: ["close"], other: ["close", "close_any"] }, body: turn },
+  transfer: {
+    agent: { own: ["transfer"], other: ["transfer", "assign"] },
+    body: turn,
+  },
+  close: {
+    agent: { own: ["close"], other: ["close", "close_any"] },
+    body: turn,
+  },
   reopen: { agent: { own: ["close"], other: ["close"] }, body: turn },
-  toBot: { agent: { own: ["transfer"], other: ["transfer", "assign"] }, body: turn },
+  toBot: {
+    agent: { own: ["transfer"], other: ["transfer", "assign"] },
+    body: turn,
+  },
   note: {
     agent: { own: ["reply"], other: ["reply", "reply_any"] },
     body: (target) => ({ ...turn(target), text: "x" }),
@@ -137,12 +174,26 @@ const json = async (reply: Promise<Response>): Promise<Frame> => {
   return body;
 };
 
-async function member(owner: Agent, role: string, name: string): Promise<Actor> {
-  const login = { email: `${name}@matrix.example`, password: "mirror-lake-42-walnut" };
-  const made = await json(owner.call("POST", "/agents", { ...login, name, role, capacity: 5 }));
+async function member(
+  owner: Agent,
+  role: string,
+  name: string,
+): Promise<Actor> {
+  const login = {
+    email: `${name}@matrix.example`,
+    password: "mirror-lake-42-walnut",
+  };
+  const made = await json(
+    owner.call("POST", "/agents", { ...login, name, role, capacity: 5 }),
+  );
   const session = await (await Agent.login(server, login)).socket();
   await session.ask({ setPresence: { status: "away" } });
-  return { name, session, agentId: made["id"] as string, rights: roleRights[role] as Right[] };
+  return {
+    name,
+    session,
+    agentId: made["id"] as string,
+    rights: roleRights[role] as Right[],
+  };
 }
 
 before(async () => {
@@ -157,14 +208,22 @@ before(async () => {
     rights: allRights,
   };
   colleague = await member(owner, "agent", "colleague");
-  for (const role of ["agent", "supervisor", "admin"]) roles.push(await member(owner, role, role));
+  for (const role of ["agent", "supervisor", "admin"])
+    roles.push(await member(owner, role, role));
   roles.push(boss);
   for (const [scope, rights] of Object.entries(scopeRights)) {
-    const made = await json(owner.call("POST", "/api-tokens", { name: scope, scopes: [scope] }));
+    const made = await json(
+      owner.call("POST", "/api-tokens", { name: scope, scopes: [scope] }),
+    );
     const socket = await Session.open(server);
     const hello = await socket.ask({ hello: { apiToken: made["token"] } });
     assert.ok(hello["welcome"], JSON.stringify(hello));
-    tokens.push({ name: scope, session: socket, agentId: boss.agentId, rights });
+    tokens.push({
+      name: scope,
+      session: socket,
+      agentId: boss.agentId,
+      rights,
+    });
   }
 });
 after(() => server.destroy());
@@ -189,31 +248,49 @@ async function attempt(
 }
 
 /** A conversation of an agent, in which one message was said: by the actor if it may, else by him. */
-async function conversationOf(agentId: string, speaker: Session): Promise<Target> {
+async function conversationOf(
+  agentId: string,
+  speaker: Session,
+): Promise<Target> {
   const guest = await visitor(server);
-  const ack = (await guest.ask({ start: { clientId: clientId(), text: "转人工" } }))["ack"];
+  const ack = (
+    await guest.ask({ start: { clientId: clientId(), text: "转人工" } })
+  )["ack"];
   const conversationId = ack.conversationId as string;
   const given = await boss.session.ask({
     assign: { conversationId, clientId: clientId(), agentId },
   });
   assert.ok(given["ack"], JSON.stringify(given));
-  const said = await speaker.ask({ send: { conversationId, clientId: clientId(), text: "m" } });
+  const said = await speaker.ask({
+    send: { conversationId, clientId: clientId(), text: "m" },
+  });
   assert.ok(said["ack"], JSON.stringify(said));
   guest.drop();
   return { conversationId, seq: said["ack"].seq as number };
 }
 
-const nowhere = (): Target => ({ conversationId: "251801435950284801", seq: 1 });
+const nowhere = (): Target => ({
+  conversationId: "251801435950284801",
+  seq: 1,
+});
 
-async function cell(actor: Actor, action: string, row: Row, where: string): Promise<Outcome> {
-  const speaks = actor.rights.includes("reply") && actor.rights.includes("reply_any");
+async function cell(
+  actor: Actor,
+  action: string,
+  row: Row,
+  where: string,
+): Promise<Outcome> {
+  const speaks =
+    actor.rights.includes("reply") && actor.rights.includes("reply_any");
   const target =
     where === "none" || row.bare
       ? nowhere()
       : where === "own"
         ? await conversationOf(
             actor.agentId,
-            speaks || actor.rights === agentRights ? actor.session : boss.session,
+            speaks || actor.rights === agentRights
+              ? actor.session
+              : boss.session,
           )
         : await conversationOf(colleague.agentId, colleague.session);
   return attempt(actor.session, action, row, target);
@@ -221,11 +298,13 @@ async function cell(actor: Actor, action: string, row: Row, where: string): Prom
 
 function expectedOfAgent(actor: Actor, row: Row, where: string): Outcome {
   if (!row.agent) return "forbidden";
-  if (!row.agent.own.every((right) => actor.rights.includes(right))) return "forbidden";
+  if (!row.agent.own.every((right) => actor.rights.includes(right)))
+    return "forbidden";
   if (where === "none") return "not_found";
   if (where === "own") return "ok";
   const needs = row.agent.other;
-  return needs !== "never" && needs.every((right) => actor.rights.includes(right))
+  return needs !== "never" &&
+    needs.every((right) => actor.rights.includes(right))
     ? "ok"
     : "forbidden";
 }
@@ -237,57 +316,75 @@ test("every action of the schema has a row", () => {
   );
   const oneof = /oneof action \{([^}]*)\}/.exec(proto)?.[1] ?? "";
   const names = [...oneof.matchAll(/^\s*\w+ (\w+) = \d+;/gm)].map((match) =>
-    (match[1] ?? "").replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
+    (match[1] ?? "").replace(/_(\w)/g, (_, letter: string) =>
+      letter.toUpperCase(),
+    ),
   );
   assert.ok(names.length > 20);
   assert.deepEqual(names.sort(), [...Object.keys(rows), ...apart].sort());
 });
 
-test("roles and tokens reach what is theirs and nothing else", { timeout: 300_000 }, async () => {
-  const wrong: string[] = [];
-  let cells = 0;
-  for (const actor of [...roles, ...tokens]) {
-    for (const [action, row] of Object.entries(rows)) {
-      for (const where of ["own", "other", "none"]) {
-        const got = await cell(actor, action, row, where);
-        const expected = expectedOfAgent(actor, row, where);
-        cells++;
-        if (got !== expected) wrong.push(`${actor.name} ${action} ${where}: ${got}, not ${expected}`);
+test(
+  "roles and tokens reach what is theirs and nothing else",
+  { timeout: 300_000 },
+  async () => {
+    const wrong: string[] = [];
+    let cells = 0;
+    for (const actor of [...roles, ...tokens]) {
+      for (const [action, row] of Object.entries(rows)) {
+        for (const where of ["own", "other", "none"]) {
+          const got = await cell(actor, action, row, where);
+          const expected = expectedOfAgent(actor, row, where);
+          cells++;
+          if (got !== expected)
+            wrong.push(
+              `${actor.name} ${action} ${where}: ${got}, not ${expected}`,
+            );
+        }
       }
     }
-  }
-  assert.deepEqual(wrong, []);
-  assert.equal(cells, 18 * 21 * 3);
-});
+    assert.deepEqual(wrong, []);
+    assert.equal(cells, 18 * 21 * 3);
+  },
+);
 
-test("visitors reach their own conversations only", { timeout: 60_000 }, async () => {
-  const wrong: string[] = [];
-  for (const [action, row] of Object.entries(rows)) {
-    for (const where of ["own", "other", "none"]) {
-      const guest = await visitor(server);
-      const own = (await guest.ask({ start: { clientId: clientId(), text: "在吗" } }))["ack"];
-      const target =
-        where === "own"
-          ? { conversationId: own.conversationId as string, seq: 1 }
-          : where === "other"
-            ? await conversationOf(colleague.agentId, colleague.session)
-            : nowhere();
-      const got = await attempt(guest, action, row, target);
-      const expected = !row.visitor
-        ? "forbidden"
-        : where === "own" || row.bare
-          ? "ok"
-          : "not_found";
-      if (got !== expected) wrong.push(`${action} ${where}: ${got}, not ${expected}`);
-      guest.drop();
+test(
+  "visitors reach their own conversations only",
+  { timeout: 60_000 },
+  async () => {
+    const wrong: string[] = [];
+    for (const [action, row] of Object.entries(rows)) {
+      for (const where of ["own", "other", "none"]) {
+        const guest = await visitor(server);
+        const own = (
+          await guest.ask({ start: { clientId: clientId(), text: "在吗" } })
+        )["ack"];
+        const target =
+          where === "own"
+            ? { conversationId: own.conversationId as string, seq: 1 }
+            : where === "other"
+              ? await conversationOf(colleague.agentId, colleague.session)
+              : nowhere();
+        const got = await attempt(guest, action, row, target);
+        const expected = !row.visitor
+          ? "forbidden"
+          : where === "own" || row.bare
+            ? "ok"
+            : "not_found";
+        if (got !== expected)
+          wrong.push(`${action} ${where}: ${got}, not ${expected}`);
+        guest.drop();
+      }
     }
-  }
-  assert.deepEqual(wrong, []);
-});
+    assert.deepEqual(wrong, []);
+  },
+);
 
 test("a second hello makes nobody somebody else", async () => {
   const guest = await visitor(server);
-  const again = await guest.ask({ hello: { siteKey: "demo", apiToken: "kefu_x" } });
+  const again = await guest.ask({
+    hello: { siteKey: "demo", apiToken: "kefu_x" },
+  });
   assert.equal(again["welcome"], undefined);
 });
 
@@ -296,7 +393,11 @@ test("presence belongs to agents", async () => {
   const status = { setPresence: { status: "online" } };
   assert.equal((await guest.ask(status))["error"].code, "forbidden");
   for (const token of tokens)
-    assert.equal((await token.session.ask(status))["error"]?.code, "forbidden", token.name);
+    assert.equal(
+      (await token.session.ask(status))["error"]?.code,
+      "forbidden",
+      token.name,
+    );
 });
 
 test("nothing is answered before the hello", async () => {

@@ -64,7 +64,7 @@ const payloads = [
   "<textarea autofocus onfocus=run()>",
   "<marquee onstart=run()>x</marquee>",
   "<div style=animation-name:x onanimationstart=run()>",
-  "<div style=\"background:url(javascript:run())\">x</div>",
+  '<div style="background:url(javascript:run())">x</div>',
   "<style>@import 'javascript:run()';</style>",
   "<link rel=stylesheet href=javascript:run()>",
   "<meta http-equiv=refresh content='0;url=javascript:run()'>",
@@ -79,9 +79,9 @@ const payloads = [
   "javascript:run()",
   "data:text/html,<script>run()</script>",
   "[x](javascript:run())",
-  "![x](x\"onerror=\"run())",
+  '![x](x"onerror="run())',
   "<javascript:run()>",
-  "http://evil.example/\"onmouseover=\"run()",
+  'http://evil.example/"onmouseover="run()',
   "https://evil.example/?<script>run()</script>",
   "{{constructor.constructor('run()')()}}",
   "${run()}",
@@ -89,11 +89,11 @@ const payloads = [
   "<%= run() %>",
   "`;run();//",
   "';run();//",
-  "\\\";run();//",
+  '\\";run();//',
   "\u2028run()",
   "&lt;script&gt;run()&lt;/script&gt;",
   "\u202e<tpircs>run()",
-  "<noscript><p title=\"</noscript><img src=x onerror=run()>\">",
+  '<noscript><p title="</noscript><img src=x onerror=run()>">',
   "<template><script>run()</script></template>",
   "<xss id=x tabindex=1 onfocus=run()></xss>",
 ];
@@ -107,7 +107,10 @@ async function watch(page: Page): Promise<void> {
     void dialog.dismiss();
   });
   page.on("request", (request) => {
-    if (!request.url().startsWith(server.origin) && !/^(data|blob|about):/.test(request.url()))
+    if (
+      !request.url().startsWith(server.origin) &&
+      !/^(data|blob|about):/.test(request.url())
+    )
       ran.push(`${page.url()}: asked ${request.url()}`);
   });
   page.on("console", (message) => {
@@ -122,13 +125,21 @@ async function foreign(frame: BrowserFrame): Promise<string[]> {
     const found: string[] = [];
     const look = (root: Document | ShadowRoot) => {
       for (const element of Array.from(root.querySelectorAll("*"))) {
-        const handler = element.getAttributeNames().find((name) => name.startsWith("on"));
-        const href = element.getAttribute("href") ?? element.getAttribute("xlink:href") ?? "";
+        const handler = element
+          .getAttributeNames()
+          .find((name) => name.startsWith("on"));
+        const href =
+          element.getAttribute("href") ??
+          element.getAttribute("xlink:href") ??
+          "";
         const inBody = document.body.contains(element) || root !== document;
         if (
           handler ||
           /^\s*(java\s*script:|vbscript:|data:text)/i.test(href) ||
-          (inBody && /^(object|embed|marquee|base|meta|link|xss|image|math)$/i.test(element.localName)) ||
+          (inBody &&
+            /^(object|embed|marquee|base|meta|link|xss|image|math)$/i.test(
+              element.localName,
+            )) ||
           (element.localName === "script" && !element.getAttribute("src")) ||
           element.hasAttribute("srcdoc")
         )
@@ -142,7 +153,8 @@ async function foreign(frame: BrowserFrame): Promise<string[]> {
 }
 
 async function clean(page: Page): Promise<void> {
-  for (const frame of page.frames()) assert.deepEqual(await foreign(frame), [], frame.url());
+  for (const frame of page.frames())
+    assert.deepEqual(await foreign(frame), [], frame.url());
   assert.deepEqual(ran, []);
 }
 
@@ -161,81 +173,111 @@ test("the test sees what runs and what became an element", async () => {
   ran.length = 0; // the policy may have had a word to say
 });
 
-const json = async (reply: Promise<Response>) => (await (await reply).json()) as Frame;
+const json = async (reply: Promise<Response>) =>
+  (await (await reply).json()) as Frame;
 
-test("no string runs in the panel or the console", { timeout: 300_000 }, async () => {
-  const owner = await Agent.login(server, server.logins[0] as never);
-  const desk = await owner.socket();
-  const site = ((await json(owner.call("GET", "/sites")))["items"] as Frame[])[0] as Frame;
-  const nasty = payloads[5] as string;
-  const renamed = await owner.call("PATCH", `/sites/${site["id"]}`, {
-    name: `Shop ${nasty}`.slice(0, 60),
-    greetingZh: payloads[12],
-    greetingEn: payloads[12],
-    version: site["version"],
-  });
-  assert.equal(renamed.status, 200, await renamed.text());
-  for (const [i, text] of payloads.entries()) {
-    await owner.call("POST", "/canned-replies", { shortcut: `x${i}`, text, locale: "en" });
-    await owner.call("POST", "/faq-entries", {
-      locale: "en",
-      question: `How do I use gadget number ${i + 1000}? ${text}`,
-      answer: text,
-      category: text.slice(0, 40),
+test(
+  "no string runs in the panel or the console",
+  { timeout: 300_000 },
+  async () => {
+    const owner = await Agent.login(server, server.logins[0] as never);
+    const desk = await owner.socket();
+    const site = (
+      (await json(owner.call("GET", "/sites")))["items"] as Frame[]
+    )[0] as Frame;
+    const nasty = payloads[5] as string;
+    const renamed = await owner.call("PATCH", `/sites/${site["id"]}`, {
+      name: `Shop ${nasty}`.slice(0, 60),
+      greetingZh: payloads[12],
+      greetingEn: payloads[12],
+      version: site["version"],
     });
-  }
-  await owner.call("POST", "/rules", {
-    name: nasty,
-    any: ["zanzibar"],
-    answer: payloads[13],
-    locale: "en",
-  });
+    assert.equal(renamed.status, 200, await renamed.text());
+    for (const [i, text] of payloads.entries()) {
+      await owner.call("POST", "/canned-replies", {
+        shortcut: `x${i}`,
+        text,
+        locale: "en",
+      });
+      await owner.call("POST", "/faq-entries", {
+        locale: "en",
+        question: `How do I use gadget number ${i + 1000}? ${text}`,
+        answer: text,
+        category: text.slice(0, 40),
+      });
+    }
+    await owner.call("POST", "/rules", {
+      name: nasty,
+      any: ["zanzibar"],
+      answer: payloads[13],
+      locale: "en",
+    });
 
-  const shopPage = await (await browser.newContext({ locale: "en" })).newPage();
-  await watch(shopPage);
-  const shop = await Shop.open(shopPage, server, "en");
-  await shop.say("zanzibar");
-  await shop.sees(payloads[13] as string);
-  for (const text of payloads) await shop.say(text);
-  await shopPage.evaluate(
-    (name) =>
-      (window as any).kefu("setUser", { name, email: `${name}@x`, phone: name, attributes: { k: name } }),
-    nasty,
-  );
-  await clean(shopPage);
+    const shopPage = await (
+      await browser.newContext({ locale: "en" })
+    ).newPage();
+    await watch(shopPage);
+    const shop = await Shop.open(shopPage, server, "en");
+    await shop.say("zanzibar");
+    await shop.sees(payloads[13] as string);
+    for (const text of payloads) await shop.say(text);
+    await shopPage.evaluate(
+      (name) =>
+        (window as any).kefu("setUser", {
+          name,
+          email: `${name}@x`,
+          phone: name,
+          attributes: { k: name },
+        }),
+      nasty,
+    );
+    await clean(shopPage);
 
-  const conversations = await json(owner.call("GET", "/conversations"));
-  const conversationId = (conversations["items"] as Frame[])[0]?.["id"] as string;
-  const turn = () => ({ conversationId, clientId: clientId() });
-  assert.ok((await desk.ask({ assign: turn() }))["ack"]);
-  for (const text of payloads) {
-    assert.ok((await desk.ask({ send: { ...turn(), text } }))["ack"], text);
-    assert.ok((await desk.ask({ note: { ...turn(), text } }))["ack"], text);
-  }
-  await shop.sees(payloads.at(-1) as string);
-  const shown = await shop.panel.getByRole("log").innerText();
-  for (const text of payloads.filter((one) => !/[\t\u2028\u202e]/.test(one)))
-    assert.ok(shown.includes(text), `the panel does not show ${text}`);
-  await clean(shopPage);
+    const conversations = await json(owner.call("GET", "/conversations"));
+    const conversationId = (conversations["items"] as Frame[])[0]?.[
+      "id"
+    ] as string;
+    const turn = () => ({ conversationId, clientId: clientId() });
+    assert.ok((await desk.ask({ assign: turn() }))["ack"]);
+    for (const text of payloads) {
+      assert.ok((await desk.ask({ send: { ...turn(), text } }))["ack"], text);
+      assert.ok((await desk.ask({ note: { ...turn(), text } }))["ack"], text);
+    }
+    await shop.sees(payloads.at(-1) as string);
+    const shown = await shop.panel.getByRole("log").innerText();
+    for (const text of payloads.filter((one) => !/[\t\u2028\u202e]/.test(one)))
+      assert.ok(shown.includes(text), `the panel does not show ${text}`);
+    await clean(shopPage);
 
-  const deskPage = await (
-    await browser.newContext({ locale: "en", viewport: { width: 1440, height: 900 } })
-  ).newPage();
-  await watch(deskPage);
-  const agent = await Console.open(deskPage, server, server.logins[0] as never, "en");
-  await agent.pick();
-  await agent.sees(payloads.at(-1) as string);
-  await clean(deskPage);
-  await deskPage.getByRole("textbox", { name: "Reply" }).fill("/x1"); // the canned replies
-  await deskPage.getByText("x1", { exact: false }).first().waitFor();
-  await clean(deskPage);
-  const places = await deskPage
-    .getByRole("link")
-    .evaluateAll((links) => links.map((link) => link.getAttribute("href") ?? ""));
-  for (const place of places.filter((href) => href.startsWith("#/"))) {
-    await deskPage.goto(`${server.origin}/console${place}`);
-    await deskPage.getByRole("link", { name: "Mine" }).first().waitFor();
+    const deskPage = await (
+      await browser.newContext({
+        locale: "en",
+        viewport: { width: 1440, height: 900 },
+      })
+    ).newPage();
+    await watch(deskPage);
+    const agent = await Console.open(
+      deskPage,
+      server,
+      server.logins[0] as never,
+      "en",
+    );
+    await agent.pick();
+    await agent.sees(payloads.at(-1) as string);
     await clean(deskPage);
-  }
-  assert.ok(payloads.length >= 60);
-});
+    await deskPage.getByRole("textbox", { name: "Reply" }).fill("/x1"); // the canned replies
+    await deskPage.getByText("x1", { exact: false }).first().waitFor();
+    await clean(deskPage);
+    const places = await deskPage
+      .getByRole("link")
+      .evaluateAll((links) =>
+        links.map((link) => link.getAttribute("href") ?? ""),
+      );
+    for (const place of places.filter((href) => href.startsWith("#/"))) {
+      await deskPage.goto(`${server.origin}/console${place}`);
+      await deskPage.getByRole("link", { name: "Mine" }).first().waitFor();
+      await clean(deskPage);
+    }
+    assert.ok(payloads.length >= 60);
+  },
+);
