@@ -561,6 +561,8 @@ void subscribe_inbox(struct chat *chat, const struct chat_action *action)
         }
     }
     chat_reply_ack(chat, action->from, action->cookie, (struct conv_id){ 0 }, 0, chat_now(chat));
+    if (!action->off)
+        push_unsettled_rows(chat, action->from, action->workspace);
 }
 
 /* ---- small turns ----------------------------------------------------------------------------- */

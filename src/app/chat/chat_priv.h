@@ -40,6 +40,8 @@ enum {
     EVICT_TRIES = 1024,    /* the oldest are nearly always idle; the others move to the end */
     APPEND_CHUNK = 256,    /* turns of one call to the store */
     RETRY_MS = 1000,       /* hint to clients that were answered busy */
+    INBOX_ROWS_MAX = 200,  /* of half a kilobyte: a session's queue takes that twice */
+    INBOX_WALK_MAX = 8192, /* conversations looked at for them: 1 ms */
 };
 
 /* ---- waiting --------------------------------------------------------------------------------- */
@@ -547,6 +549,9 @@ struct topic *topic_obtain(struct map_u64 *map, uint64_t key);
 void topic_release(struct map_u64 *map, struct topic *topic);
 void push_event(struct chat *chat, struct conv *conv, const Kefu__V1__StoredEvent *stored);
 void push_row(struct chat *chat, struct conv *conv);
+/* To one session: the rows that a list read from the tables would not have, newest first. */
+void push_unsettled_rows(struct chat *chat, struct chat_session session,
+                         struct workspace_id workspace);
 void push_typing(struct chat *chat, struct conv *conv, const struct chat_action *action,
                  bool draft);
 void push_read(struct chat *chat, struct conv *conv, enum actor_kind reader, uint32_t seq);

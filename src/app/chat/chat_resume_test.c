@@ -783,6 +783,30 @@ static void a_subscribe_behind_its_opposite_counts(void **state)
     assert_int_equal(stats.subscribers, 1);
 }
 
+static void who_opens_the_inbox_is_shown_what_is_not_settled(void **state)
+{
+    struct drive_options options = { .settle_held = true };
+    struct drive *d = drive_create(&options);
+    struct visitor_id visitor = drive_visitor(d, TAB);
+    struct chat_action subscribe = drive_agent_action(d, CHAT_SUBSCRIBE, 1, ROLE_AGENT, CONSOLE);
+    struct conv_id conv = drive_start(d, visitor, TAB, "talk to a person");
+
+    (void)state;
+    subscribe.inbox = true;
+    assert_int_equal(drive_do(d, &subscribe)->kind, CHAT_REPLY_ACK);
+    assert_int_equal(drive_push_count(d, CHAT_PUSH_CONVERSATION, CONSOLE), 1);
+    assert_int_equal(drive_push_last(d, CHAT_PUSH_CONVERSATION, CONSOLE)->conv.v, conv.v);
+    assert_int_equal(drive_push_last(d, CHAT_PUSH_CONVERSATION, CONSOLE)->state, CONV_QUEUED);
+    d->settled_upto = UINT64_MAX;
+    drive_clear(d);
+    subscribe.cookie = ++d->cookie;
+    subscribe.from.session = CONSOLE + 1;
+    assert_int_equal(drive_do(d, &subscribe)->kind, CHAT_REPLY_ACK);
+    assert_int_equal(drive_push_count(d, CHAT_PUSH_CONVERSATION, CONSOLE + 1),
+                     0); /* it is listed */
+    drive_destroy(&d);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -802,6 +826,7 @@ int main(void)
         TEST(a_page_of_long_messages_fits_into_a_sessions_queue),
         TEST(what_json_escapes_counts_as_it_is_sent),
         TEST(a_subscribe_that_waits_goes_with_its_session),
+        cmocka_unit_test(who_opens_the_inbox_is_shown_what_is_not_settled),
         TEST(a_subscribe_behind_its_opposite_counts),
         TEST(eviction_and_reload_keep_everything),
         cmocka_unit_test(what_is_not_settled_stays_in_memory),

@@ -240,22 +240,69 @@ void push_event(struct chat *chat, struct conv *conv, const Kefu__V1__StoredEven
     push_event_to(chat, watchers, conv, &event, false);
 }
 
+struct row_frame {
+    Kefu__V1__ServerFrame frame;
+    Kefu__V1__ConversationPush body;
+    Kefu__V1__Conversation row;
+};
+
+static void row_frame_make(struct chat *chat, const struct conv *conv, struct row_frame *out)
+{
+    arena_reset(&chat->scratch);
+    kefu__v1__server_frame__init(&out->frame);
+    kefu__v1__conversation_push__init(&out->body);
+    conv_row(conv, &chat->scratch, &out->row);
+    out->body.conversation = &out->row;
+    out->frame.body_case = KEFU__V1__SERVER_FRAME__BODY_CONVERSATION;
+    out->frame.conversation = &out->body;
+}
+
 void push_row(struct chat *chat, struct conv *conv)
 {
     struct topic *inbox =
         chat->inboxes.count > 0 ? map_u64_get(&chat->inboxes, conv->workspace.v) : NULL;
-    Kefu__V1__ServerFrame frame = KEFU__V1__SERVER_FRAME__INIT;
-    Kefu__V1__ConversationPush body = KEFU__V1__CONVERSATION_PUSH__INIT;
-    Kefu__V1__Conversation row;
+    struct row_frame row;
 
     if (inbox == NULL || inbox->count == 0)
         return;
-    arena_reset(&chat->scratch);
-    conv_row(conv, &chat->scratch, &row);
-    body.conversation = &row;
-    frame.body_case = KEFU__V1__SERVER_FRAME__BODY_CONVERSATION;
-    frame.conversation = &body;
-    push_frame(chat, inbox, conv, CHAT_PUSH_CONVERSATION, conv->seen_seq, &frame, NULL);
+    row_frame_make(chat, conv, &row);
+    push_frame(chat, inbox, conv, CHAT_PUSH_CONVERSATION, conv->seen_seq, &row.frame, NULL);
+}
+
+static bool push_row_to(struct chat *chat, const struct conv *conv, struct chat_session session)
+{
+    struct chat_receiver receiver = { .session = session };
+    struct row_frame row;
+    struct chat_push push = {
+        CHAT_PUSH_CONVERSATION, conv->id, conv->seen_seq, &row.frame, { { 0 } }, chat
+    };
+
+    row_frame_make(chat, conv, &row);
+    chat->options.ops.deliver(chat->options.ops.ctx, session.shard, &receiver, 1, &push);
+    return !receiver.refused;
+}
+
+/* Whoever opens the inbox reads the list from the tables, and hears of changes from now on. What is
+ * committed and not yet settled is in neither: a conversation that was given to an agent as it came
+ * online would be missing. Unsettled ones were touched a moment ago, so the walk is short. */
+void push_unsettled_rows(struct chat *chat, struct chat_session session,
+                         struct workspace_id workspace)
+{
+    unsigned walked = 0;
+    unsigned sent = 0;
+    struct conv *conv = chat->newest;
+
+    for (; conv != NULL && walked < INBOX_WALK_MAX && sent < INBOX_ROWS_MAX; conv = conv->older) {
+        walked++;
+        if (conv->workspace.v != workspace.v || !conv->loaded || conv->seen_seq == 0)
+            continue;
+        conv_settle(chat, conv);
+        if (conv->overlay_count == 0)
+            continue;
+        if (!push_row_to(chat, conv, session))
+            return; /* a reader that slow lists again when it comes back */
+        sent++;
+    }
 }
 
 void push_typing(struct chat *chat, struct conv *conv, const struct chat_action *action, bool draft)
