@@ -22,6 +22,11 @@ export function createAppRouter(): Router {
             name: "inbox",
             component: () => import("./features/inbox/InboxView.vue"),
           },
+          {
+            path: "bot/:tab?",
+            name: "understanding",
+            component: () => import("./features/understanding/UnderstandingView.vue"),
+          },
         ],
       },
       { path: "/:rest(.*)*", redirect: "/" },

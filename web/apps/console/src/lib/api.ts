@@ -28,7 +28,7 @@ export function setUnauthorizedHandler(handler: () => void): void {
 
 interface CallOptions {
   body?: unknown;
-  csv?: string;
+  csv?: string | Blob; // a file goes as it is: its encoding is the server's to find out
   query?: Record<string, string | number | undefined>;
   raw?: boolean; // hand the body back as text
 }

@@ -5,6 +5,7 @@ export const strings = defineStrings({
   en: {
     nav: "Main",
     inbox: "Inbox",
+    bot: "Bot",
     faq: "Answers",
     canned: "Canned replies",
     sites: "Sites",
@@ -53,6 +54,7 @@ export const strings = defineStrings({
   zh: {
     nav: "主导航",
     inbox: "收件箱",
+    bot: "机器人",
     faq: "知识库",
     canned: "快捷回复",
     sites: "网站",
