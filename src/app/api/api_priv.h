@@ -100,6 +100,7 @@ extern const struct api_routes api_routes_conversation;
 extern const struct api_routes api_routes_system;
 extern const struct api_routes api_routes_faq;
 extern const struct api_routes api_routes_routing;
+extern const struct api_routes api_routes_simulation;
 extern const struct api_routes api_routes_intent;
 extern const struct api_routes api_routes_example;
 extern const struct api_routes api_routes_model;

@@ -910,6 +910,23 @@ static void a_secret_goes_in_and_never_comes_out(void **state)
     assert_int_equal(f->reply.status, 400);
 }
 
+static void simulations_are_bounded_and_need_a_past(void **state)
+{
+    struct fixture *f = *state;
+
+    set_up(f);
+    call(f, "POST", "/api/v1/routing-simulations", "{\"extraAgents\":2}");
+    assert_int_equal(f->reply.status, 412); /* nothing has happened here yet */
+    call(f, "POST", "/api/v1/routing-simulations", "{\"days\":31,\"seeds\":100}");
+    assert_int_equal(f->reply.status, 412);
+    assert_non_null(strstr(call(f, "POST", "/api/v1/routing-simulations", "{\"days\":32}"),
+                           "\"field\":\"days\""));
+    assert_non_null(strstr(call(f, "POST", "/api/v1/routing-simulations", "{\"seeds\":101}"),
+                           "\"field\":\"seeds\""));
+    assert_non_null(strstr(call(f, "POST", "/api/v1/routing-simulations", "{\"extraAgents\":51}"),
+                           "\"field\":\"extraAgents\""));
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup_fixture, teardown_fixture)
@@ -933,6 +950,7 @@ int main(void)
         CASE(routing_is_published_and_rolled_back_in_versions),
         CASE(routing_errors_have_their_path),
         CASE(what_agents_can_do_is_checked),
+        CASE(simulations_are_bounded_and_need_a_past),
         CASE(example_files_are_imported_whole_or_not_at_all),
         CASE(an_import_beyond_one_transaction_takes_several),
         CASE(an_intent_goes_with_its_examples),

@@ -1,1 +1,1 @@
-unit(api LAYER app DEPS base model route routing text search examples intent schema store model_file auth bot learn http http_client net expr flow story flow_host action LIBS PkgConfig::PROTOBUFC PkgConfig::SODIUM TEST_DEPS store_memory)
+unit(api LAYER app DEPS base model route routing route_sim text search examples intent schema store model_file auth bot learn http http_client net expr flow story flow_host action LIBS PkgConfig::PROTOBUFC PkgConfig::SODIUM TEST_DEPS store_memory)

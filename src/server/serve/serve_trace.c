@@ -46,9 +46,17 @@ static char *label_of(const struct route_config *config, const struct route_trac
     }
 }
 
+/* app/routing adds an agent who could do everything and is never there; people count without. */
+static bool counts_nobody(enum route_trace_kind kind)
+{
+    return kind == ROUTE_STEP_ALL || kind == ROUTE_STEP_TEAM || kind == ROUTE_STEP_SKILL ||
+           kind == ROUTE_STEP_PREFER;
+}
+
 static bool steps_fill(const struct route_config *config, const struct route_trace *trace,
                        struct arena *arena, Kefu__V1__RoutingTrace *out)
 {
+    bool nobody = route_find(config, ROUTE_KIND_AGENT, "0", 1) != ROUTE_NONE;
     Kefu__V1__RoutingStep *items = arena_alloc(arena, (trace->step_count + 1) * sizeof(*items));
 
     out->steps = arena_alloc(arena, (trace->step_count + 1) * sizeof(Kefu__V1__RoutingStep *));
@@ -61,7 +69,8 @@ static bool steps_fill(const struct route_config *config, const struct route_tra
         items[i].kind = arena_strdup(arena, slice_of(route_step_name(step->kind)));
         items[i].label = label_of(config, step, arena);
         items[i].level = step->level;
-        items[i].left = step->left;
+        nobody = nobody && counts_nobody(step->kind);
+        items[i].left = step->left - (nobody && step->left > 0);
         items[i].passed = step->passed;
         if (items[i].kind == NULL || items[i].label == NULL)
             return false;

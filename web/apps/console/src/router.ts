@@ -27,6 +27,12 @@ export function createAppRouter(): Router {
             name: "understanding",
             component: () => import("./features/understanding/UnderstandingView.vue"),
           },
+          { path: "desk", name: "desk", component: () => import("./features/desk/WallView.vue") },
+          {
+            path: "routing/:tab?",
+            name: "routing",
+            component: () => import("./features/routing/RoutingView.vue"),
+          },
         ],
       },
       { path: "/:rest(.*)*", redirect: "/" },

@@ -2,6 +2,12 @@
 // Our own line icons on a 24 px grid.
 
 export const icons = {
+  wall: ["M4 4h7v7H4zM13 4h7v4h-7zM13 10h7v10h-7zM4 13h7v7H4z"],
+  route: [
+    "M6 8a2 2 0 1 0 0-4 2 2 0 0 0 0 4z",
+    "M18 20a2 2 0 1 0 0-4 2 2 0 0 0 0 4z",
+    "M8 6h6a4 4 0 0 1 0 8h-4a3 3 0 0 0 0 4h6",
+  ],
   inbox: ["M4 13h4l2 3h4l2-3h4", "M4 13l2.5-7h11L20 13v5a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1z"],
   book: [
     "M12 6c-2-1.4-4.6-1.8-8-1.5v13c3.4-.3 6 .1 8 1.5 2-1.4 4.6-1.8 8-1.5v-13C16.6 4.2 14 4.6 12 6z",

@@ -67,8 +67,8 @@ export const useInbox = defineStore("inbox", () => {
     if (own) status.value = own.status;
   }
 
-  async function setStatus(next: PresenceStatus): Promise<void> {
-    await request("setPresence", { status: next });
+  async function setStatus(next: PresenceStatus, reason = ""): Promise<void> {
+    await request("setPresence", { status: next, reason });
     status.value = next;
     localStorage.setItem(wishKey, next);
   }

@@ -67,6 +67,11 @@ export const useNotify = defineStore("notify", () => {
     });
   }
 
+  /** One tab rings once for a key; an offer rings again and again under other ones. */
+  function ringOnce(key: string): void {
+    tabs?.once(`offer.${key}`, () => void ring("chat"));
+  }
+
   function start(options: { onSignedOut: () => void }): () => void {
     tabs = openTabs((message) => {
       if (message.type === "seen") seenElsewhere = message.value;
@@ -117,6 +122,7 @@ export const useNotify = defineStore("notify", () => {
     blocked,
     seenHere,
     onRow,
+    ringOnce,
     start,
     allowSound,
     setSound,

@@ -4,6 +4,7 @@
 import { Welcome } from "@kefu/protocol/generated";
 import { decodeConversation, type Json } from "../../lib/decode";
 import { connect, request } from "../../lib/socket";
+import { useDesk } from "../desk";
 import { useInbox } from "../inbox";
 import { views } from "../inbox/reducer";
 import { useSession } from "../login";
@@ -14,6 +15,7 @@ const tickMs = 15_000;
 
 export function startLive(options: { open: (id: string) => void }): () => void {
   const inbox = useInbox();
+  const desk = useDesk();
   const threads = useThreads();
   const notify = useNotify();
   const session = useSession();
@@ -42,6 +44,8 @@ export function startLive(options: { open: (id: string) => void }): () => void {
       notify.onRow(before, row, { me: session.me, open: options.open });
     } else if (kind === "presence") {
       inbox.onPresence(body);
+    } else if (kind === "desk") {
+      desk.onPush(body);
     } else {
       threads.onPush(kind, body);
     }

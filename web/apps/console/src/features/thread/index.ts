@@ -214,7 +214,7 @@ export const useThreads = defineStore("threads", () => {
   /** Take, transfer, close, reopen, hand to the bot: one action, acknowledged after commit. */
   async function act(
     id: string,
-    action: "assign" | "transfer" | "close" | "reopen" | "toBot",
+    action: "assign" | "accept" | "decline" | "transfer" | "close" | "reopen" | "toBot",
     fields: Json = {},
   ): Promise<void> {
     await request(action, { conversationId: id, clientId: newClientId(), ...fields });

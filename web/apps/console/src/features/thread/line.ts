@@ -24,6 +24,10 @@ export function lineOf(event: ChatEvent, t: ThreadStrings): string {
       return t.events.rated(event.rating) + (event.text ? ` · ${event.text}` : "");
     case "left":
       return t.events.left(target);
+    case "offered":
+      return t.events.offered(target);
+    case "declined":
+      return t.events.declined(target) + (event.reason ? ` · ${event.reason}` : "");
     case "handoff":
     case "reopened":
     case "to_bot":

@@ -53,6 +53,8 @@ export const strings = defineStrings({
     transferNote: "Note for the colleague",
     toQueue: "Back to the queue",
     toQueueHint: "Whoever is free next",
+    toNamedQueue: (name: string) => `To the queue ${name}`,
+    queueWaiting: (n: number) => `${n} waiting`,
     noAgents: "No other colleague is online.",
     events: {
       handoff: "The visitor asked for a person",
@@ -68,6 +70,8 @@ export const strings = defineStrings({
       form: "The visitor filled in a form",
       identified: "The visitor signed in",
       left: (name: string) => `${name} left`,
+      offered: (name: string) => `Offered to ${name}`,
+      declined: (name: string) => `${name} declined`,
     },
   },
   zh: {
@@ -121,6 +125,8 @@ export const strings = defineStrings({
     transferNote: "给同事的备注",
     toQueue: "放回队列",
     toQueueHint: "由下一位空闲的同事接入",
+    toNamedQueue: (name: string) => `转到队列 ${name}`,
+    queueWaiting: (n: number) => `${n} 人等待`,
     noAgents: "没有其他同事在线。",
     events: {
       handoff: "访客请求人工服务",
@@ -136,6 +142,8 @@ export const strings = defineStrings({
       form: "访客填写了表单",
       identified: "访客已登录",
       left: (name: string) => `${name} 离开了`,
+      offered: (name: string) => `已邀请 ${name}`,
+      declined: (name: string) => `${name} 已拒绝`,
     },
   },
 });
