@@ -74,10 +74,9 @@ export const useInbox = defineStore("inbox", () => {
   }
 
   /** After a new connection: what this person last chose, unless the server already knows better. */
-  async function restoreStatus(told: PresenceStatus): Promise<void> {
-    status.value = told;
+  async function restoreStatus(): Promise<void> {
     const wish = localStorage.getItem(wishKey) as PresenceStatus | null;
-    if (told === "offline" && wish !== "offline") await setStatus(wish ?? "online");
+    if (status.value === "offline" && wish !== "offline") await setStatus(wish ?? "online");
   }
 
   function row(id: string): Conversation | undefined {

@@ -23,13 +23,15 @@ export function startLive(options: { open: (id: string) => void }): () => void {
   async function onWelcome(body: Json): Promise<void> {
     const welcome = Welcome.decode(body);
     threads.onWelcome();
+    inbox.status = welcome.presence; // at once: the desk's push behind it knows better
     try {
       await request("subscribe", { inbox: true });
-      await inbox.restoreStatus(welcome.presence);
+      await inbox.restoreStatus();
     } catch {
       return; // the link fell again; the next welcome starts over
     }
-    // Subscribed first, then listed: nothing can change unseen in between.
+    // Subscribed first, then listed: nothing can change unseen in between, and what changed before
+    // and is not in the list yet was pushed with the subscription.
     const shown = views.filter(
       (view) => view === "mine" || view === "waiting" || inbox.state.views[view].phase !== "idle",
     );
