@@ -243,17 +243,21 @@ void gateway_session_pong(struct gateway *gateway, uint64_t handle)
 
 /* ---- in ---- */
 
-/* So that even a frame that can't be read is answered with its id, when it begins with one as ours
- * do. */
+/* So that even a frame that can't be read is answered with its id, when it begins with one. */
 static uint32_t frame_id_guess(const struct gateway_session *session, struct slice frame)
 {
     static const char begin[] = "{\"id\":";
     unsigned long long id = 0;
-    size_t at = sizeof(begin) - 1;
-    size_t end = at;
+    size_t known = 0;
+    size_t at = 0;
+    size_t end;
 
-    if (session->proto || frame.len <= at || memcmp(frame.ptr, begin, at) != 0)
+    while (at < frame.len &&
+           (frame.ptr[at] == ' ' || (known < sizeof(begin) - 1 && frame.ptr[at] == begin[known])))
+        known += frame.ptr[at++] != ' ';
+    if (session->proto || known < sizeof(begin) - 1)
         return 0;
+    end = at;
     while (end < frame.len && frame.ptr[end] >= '0' && frame.ptr[end] <= '9')
         end++;
     if (!slice_to_u64(slice_make(frame.ptr + at, end - at), &id) || id > UINT32_MAX)

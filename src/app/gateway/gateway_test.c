@@ -217,6 +217,21 @@ static void a_token_has_no_presence(void **state)
     assert_int_equal(f->statuses, 1);
 }
 
+static void a_frame_that_cannot_be_read_is_answered_with_its_id(void **state)
+{
+    struct fixture *f = *state;
+
+    opened(f, false);
+    frame(f, "{\"id\":7,\"sent\":{}}");
+    assert_non_null(strstr(f->sent, "\"id\":7,\"error\""));
+    frame(f, "{\"id\": 8, \"sent\": {}}");
+    assert_non_null(strstr(f->sent, "\"id\":8,\"error\""));
+    frame(f, "{\"id\"");
+    assert_memory_equal(f->sent, "{\"error\"", 8);
+    frame(f, "{\"id\": ");
+    assert_memory_equal(f->sent, "{\"error\"", 8);
+}
+
 /* What watches and is not taken off is pushed to for ever. */
 static void an_off_without_room_is_made_up_for_when_the_session_goes(void **state)
 {
@@ -257,6 +272,7 @@ int main(void)
         TEST(so_many_newest_revocations_are_kept),
         TEST(a_deleted_tokens_socket_is_closed),
         TEST(a_token_has_no_presence),
+        TEST(a_frame_that_cannot_be_read_is_answered_with_its_id),
         TEST(an_off_without_room_is_made_up_for_when_the_session_goes),
         TEST(what_was_taken_off_is_not_taken_off_again),
     };
