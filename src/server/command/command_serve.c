@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kefu serve */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -14,7 +15,7 @@ int command_serve(struct command_args *args)
     struct err err = { 0 };
 
     for (int i = 0; i < args->count; i++) {
-        if (args->items[i][0] == '-' && args->items[i][1] == 'h') {
+        if (strcmp(args->items[i], "-h") == 0 || strcmp(args->items[i], "--help") == 0) {
             config_print_help(stdout);
             return 0;
         }
