@@ -7,7 +7,9 @@ const account: SetupState = { ...initialSetup, step: "account" };
 
 test("the account step holds until it is complete", () => {
   assert.equal(reduceSetup(account, { type: "next" }).step, "account");
-  const filled = { ...account, email: "a@b.cn", name: "李", password: "0123456789" };
+  const short = { ...account, email: "a@b.cn", name: "李", password: "01234567890" };
+  assert.equal(reduceSetup(short, { type: "next" }).step, "account"); // the server wants twelve
+  const filled = { ...short, password: "012345678901" };
   assert.equal(reduceSetup(filled, { type: "next" }).step, "site");
 });
 

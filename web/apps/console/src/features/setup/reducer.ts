@@ -36,7 +36,8 @@ export const initialSetup: SetupState = {
   siteKey: "",
 };
 
-export const passwordLeast = 10; // characters; the server decides, this only spares a round trip
+/** Characters; the server decides (AUTH_PASSWORD_LEN_MIN), this only spares a round trip. */
+export const passwordLeast = 12;
 
 const fieldStep: Record<string, Step> = {
   email: "account",
