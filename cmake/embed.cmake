@@ -3,6 +3,7 @@ set(KEFU_SHARE_TABLE ${CMAKE_BINARY_DIR}/share_table.c)
 file(GLOB share_files RELATIVE ${CMAKE_SOURCE_DIR}/share CONFIGURE_DEPENDS
     ${CMAKE_SOURCE_DIR}/share/demo/*.csv ${CMAKE_SOURCE_DIR}/share/demo/*.json
     ${CMAKE_SOURCE_DIR}/share/demo/*.jsonl ${CMAKE_SOURCE_DIR}/share/nlu/negatives-*.txt
+    ${CMAKE_SOURCE_DIR}/share/flows/*.yaml ${CMAKE_SOURCE_DIR}/share/flows/stories/*.yaml
     ${CMAKE_SOURCE_DIR}/share/nlu/demo/intents.json ${CMAKE_SOURCE_DIR}/share/nlu/demo/demo-train.*.tsv)
 set(share_arguments "")
 set(share_inputs "")

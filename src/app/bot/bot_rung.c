@@ -83,11 +83,28 @@ static enum bot_verdict run_human_phrase(struct bot_run *run, double threshold,
     return BOT_ANSWER;
 }
 
+static enum bot_verdict begin_flow(struct bot_run *run, const struct flow *flow, double score,
+                                   struct bot_step *step)
+{
+    step->candidate_count = 0;
+    candidate_add(step, flow_name(flow), 0, score);
+    run->out->flow = flow_name(flow);
+    run->out->clarify_rounds = 0;
+    return BOT_ANSWER;
+}
+
+/* A phrase that a flow begins with goes first: it was written for that, whatever the FAQ says to
+ * the same words. */
 static enum bot_verdict run_exact(struct bot_run *run, double threshold, struct bot_step *step)
 {
     const struct bot_exact *exact = bot_exact_find(run->bot, run->key, run->language);
+    const struct flow *flow = run->bot->flows != NULL && !run->site->rungs[BOT_RUNG_FLOW].off
+                                  ? flow_set_match(run->bot->flows, SLICE_EMPTY, 0, run->text)
+                                  : NULL;
 
     (void)threshold;
+    if (flow != NULL)
+        return begin_flow(run, flow, 1.0, step);
     if (exact == NULL)
         return BOT_PASS;
     if (exact->is_topic) {
@@ -155,7 +172,7 @@ static double lead_of(const struct intent_result *intents)
     return intents->count > 1 ? best - (double)intents->hits[1].score : best;
 }
 
-/* A flow is begun by its phrase or its intent; which score is enough, the flow says. */
+/* A flow is begun by its intent; which score is enough, the flow says. */
 static enum bot_verdict run_flow(struct bot_run *run, double threshold, struct bot_step *step)
 {
     const struct intent_result *intents = &run->intents;
@@ -174,14 +191,11 @@ static enum bot_verdict run_flow(struct bot_run *run, double threshold, struct b
         candidate_add(step, intent, 0, score);
     if (score < threshold)
         intent = SLICE_EMPTY;
-    flow = flow_set_match(run->bot->flows, intent, (int64_t)(score * (double)EXPR_ONE), run->text);
+    flow =
+        flow_set_match(run->bot->flows, intent, (int64_t)(score * (double)EXPR_ONE), SLICE_EMPTY);
     if (flow == NULL)
         return BOT_PASS;
-    step->candidate_count = 0;
-    candidate_add(step, flow_name(flow), 0, score > 0.0 ? score : 1.0);
-    run->out->flow = flow_name(flow);
-    run->out->clarify_rounds = 0;
-    return BOT_ANSWER;
+    return begin_flow(run, flow, score, step);
 }
 
 static enum bot_verdict run_intent(struct bot_run *run, double threshold, struct bot_step *step)

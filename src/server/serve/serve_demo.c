@@ -13,6 +13,7 @@
 #include "auth_password.h"
 #include "examples_file.h"
 #include "faq_csv.h"
+#include "flow_host.h"
 #include "hash.h"
 #include "json.h"
 #include "map_u64.h"
@@ -304,6 +305,104 @@ static void model_add(struct demo *demo)
     change_add(demo, STORE_MODEL, &model.base, SLICE_EMPTY);
 }
 
+/* ---- flows ----------------------------------------------------------------------------------- */
+
+static struct slice file_name(struct slice path)
+{
+    const char *slash = memrchr(path.ptr, '/', path.len);
+
+    return slash != NULL ? slice_make(slash + 1, path.len - (size_t)(slash + 1 - path.ptr)) : path;
+}
+
+static void flow_add(struct demo *demo, const struct share_file *file)
+{
+    Kefu__V1__Flow flow = KEFU__V1__FLOW__INIT;
+    struct flow_host_head head;
+    Google__Protobuf__Timestamp at;
+
+    if (demo->rc != ERR_OK)
+        return;
+    if (!flow_host_head(file->bytes, &head, demo->err)) {
+        demo->rc = demo->err->code;
+        return;
+    }
+    schema_timestamp_set(&at, demo->now_ms);
+    flow.name = head.name;
+    flow.title = head.title;
+    flow.number = head.number;
+    flow.state = (char *)"published";
+    flow.author = (char *)"demo";
+    flow.published_at = &at;
+    flow.source = arena_strdup(&demo->arena, file->bytes);
+    change_add(demo, STORE_FLOW, &flow.base, SLICE_EMPTY);
+}
+
+static void story_add(struct demo *demo, const struct share_file *file)
+{
+    Kefu__V1__Story story = KEFU__V1__STORY__INIT;
+    char flow[FLOW_HOST_NAME_MAX + 1];
+
+    flow_host_story_flow(file->bytes, flow);
+    story.name = arena_strdup(&demo->arena, file_name(slice_of(file->name)));
+    story.flow = flow;
+    story.source = arena_strdup(&demo->arena, file->bytes);
+    change_add(demo, STORE_STORY, &story.base, SLICE_EMPTY);
+}
+
+static void action_line(struct demo *demo, struct slice line)
+{
+    ProtobufCMessage *msg = json_read(demo, &kefu__v1__action__descriptor, line);
+
+    if (msg != NULL)
+        change_add(demo, STORE_ACTION, msg, slice_of(((Kefu__V1__Action *)msg)->name));
+}
+
+static void value_line(struct demo *demo, struct slice line)
+{
+    ProtobufCMessage *msg = json_read(demo, &kefu__v1__flow_value__descriptor, line);
+
+    if (msg != NULL)
+        change_add(demo, STORE_FLOW_VALUE, msg, slice_of(((Kefu__V1__FlowValue *)msg)->name));
+}
+
+static void each_line(struct demo *demo, const char *name,
+                      void (*take)(struct demo *demo, struct slice line))
+{
+    struct slice rest = file_get(demo, name);
+
+    while (demo->rc == ERR_OK && rest.len > 0) {
+        const char *end = memchr(rest.ptr, '\n', rest.len);
+        size_t len = end != NULL ? (size_t)(end - rest.ptr) : rest.len;
+
+        take(demo, slice_make(rest.ptr, len));
+        rest = end != NULL ? slice_make(end + 1, rest.len - len - 1) : SLICE_EMPTY;
+    }
+}
+
+/* The library of flows, and the demo's shop as the place of its actions. A transaction of its own,
+ * like the intents'; a demo from before there were flows gets them too. */
+static void flows_store(struct demo *demo)
+{
+    const struct store_record_query query = { .kind = STORE_FLOW, .limit = 1 };
+    struct store_records there;
+
+    if (demo->rc == ERR_OK)
+        demo->rc = store_record_list(demo->store, &query, &demo->arena, &there, demo->err);
+    if (demo->rc != ERR_OK || there.n > 0)
+        return;
+    for (size_t i = 0; i < share_table_len; i++) {
+        struct slice name = slice_of(share_table[i].name);
+
+        if (slice_starts_with(name, SLICE_LITERAL("flows/stories/")))
+            story_add(demo, &share_table[i]);
+        else if (slice_starts_with(name, SLICE_LITERAL("flows/")))
+            flow_add(demo, &share_table[i]);
+    }
+    each_line(demo, "demo/actions.jsonl", action_line);
+    each_line(demo, "demo/flow-values.jsonl", value_line);
+    changes_store(demo);
+}
+
 /* ---- site and agents ------------------------------------------------------------------------- */
 
 static void site_add(struct demo *demo)
@@ -389,6 +488,7 @@ enum err_code serve_demo(struct server *server, const char *logins_path, struct 
             logins_write(&demo, logins_path);
         changes_store(&demo);
     }
+    flows_store(&demo);
     free(demo.changes);
     arena_fini(&demo.arena);
     return demo.rc;

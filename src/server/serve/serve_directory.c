@@ -147,7 +147,10 @@ static enum err_code flows_build(struct directory_workspace *workspace, const st
     }
     if (rc == ERR_OK) {
         workspace->flows = flow_host_set(all, all_count, flow_bad, workspace);
-        workspace->begins = flow_host_set(published, published_count, NULL, NULL);
+        /* Mostly they are the same; compiling is most of a load. */
+        workspace->begins = published_count < all_count
+                                ? flow_host_set(published, published_count, NULL, NULL)
+                                : workspace->flows;
     }
     free(all);
     free(published);
@@ -498,8 +501,9 @@ void directory_destroy(struct directory **directory)
         bot_destroy(&(*directory)->workspaces[i].bot);
         routing_destroy(&(*directory)->workspaces[i].routing);
         learn_model_close(&(*directory)->workspaces[i].model);
+        if ((*directory)->workspaces[i].begins != (*directory)->workspaces[i].flows)
+            flow_set_destroy(&(*directory)->workspaces[i].begins);
         flow_set_destroy(&(*directory)->workspaces[i].flows);
-        flow_set_destroy(&(*directory)->workspaces[i].begins);
     }
     free((*directory)->workspaces);
     free((*directory)->sites);

@@ -38,7 +38,7 @@ struct directory_workspace {
     struct bot *bot;
     struct routing *routing; /* the published one, or the default */
     struct flow_set *flows;  /* published versions, and retired ones: conversations are in them */
-    struct flow_set *begins; /* published ones only: what the bot begins */
+    struct flow_set *begins; /* published ones only: what the bot begins; may be `flows` itself */
     const Kefu__V1__Action **actions; /* disabled ones too */
     size_t action_count;
     const Kefu__V1__Secret **secrets; /* sealed */

@@ -1,0 +1,1 @@
+unit(shop LAYER server DEPS base)
