@@ -275,7 +275,13 @@ test(
       );
     for (const place of places.filter((href) => href.startsWith("#/"))) {
       await deskPage.goto(`${server.origin}/console${place}`);
-      await deskPage.getByRole("link", { name: "Mine" }).first().waitFor();
+      await deskPage.locator("[aria-current=page]").first().waitFor();
+      await clean(deskPage);
+    }
+    for (const tab of ["rules", "faq"]) {
+      await deskPage.goto(`${server.origin}/console#/bot/${tab}`);
+      await deskPage.locator(".row-btn", { hasText: nasty }).first().click();
+      await deskPage.locator("form.card").waitFor();
       await clean(deskPage);
     }
     assert.ok(payloads.length >= 60);
