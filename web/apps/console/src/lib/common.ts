@@ -3,10 +3,11 @@
 
 import { ApiError } from "./api";
 import { defineStrings, locale, useStrings } from "./locale";
+import { plainName } from "./name";
 
 /** What a visitor is called: the own name, or a word with the id's end, so that two differ. */
 export const visitorLabel = (name: string, id: string, word: string): string =>
-  name || `${word} ${id.slice(-4)}`;
+  plainName(name) || `${word} ${id.slice(-4)}`;
 
 const strings = defineStrings({
   en: {
