@@ -48,6 +48,10 @@ export interface SendOptions {
   /** "" begins a conversation (or uses the visitor's open one). */
   conversationId: string;
   text: string;
+  /** Values of the options of the pending ask that the text stands for. */
+  pick?: string[];
+  /** Names of files that the pending ask wanted. */
+  files?: string[];
 }
 
 export interface Chat {
@@ -402,14 +406,22 @@ export function createChat(options: ChatOptions): Chat {
       if (!conversation?.more || !first || fetching.has(conversationId)) return;
       await fetch(conversation, { beforeSeq: first.seq, limit: PAGE_EVENTS });
     },
-    send({ conversationId, text }) {
+    send({ conversationId, text, pick, files }) {
       stopTyping(conversationId);
       return put(
         conversationId,
         (clientId) =>
           conversationId === ""
             ? { start: { clientId, text } }
-            : { send: { conversationId, clientId, text } },
+            : {
+                send: {
+                  conversationId,
+                  clientId,
+                  text,
+                  ...(pick ? { pick } : {}),
+                  ...(files ? { files } : {}),
+                },
+              },
         text,
       );
     },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the panel shows, derived from the chat's state: which conversation, which lines, in which
 // groups. Pure; the views only render it.
-import type { Event } from "@kefu/protocol/generated";
+import type { Ask, Event } from "@kefu/protocol/generated";
 import type { OutboxItem } from "@kefu/client/outbox";
 import type { ChatState, Conversation } from "@kefu/client/state";
 import { viewTimeline, type TimelineItem } from "@kefu/client/timeline";
@@ -101,6 +101,18 @@ export function quickReplies(
   if (!last || last.author?.kind === "visitor" || conversation?.state === "closed") return [];
   if (outbox.some((item) => item.text !== "")) return [];
   return last.quickReplies.slice(0, QUICK_REPLIES_MAX);
+}
+
+/** What a flow waits for: the ask of the newest message, until somebody answers. */
+export function pendingAsk(
+  conversation: Conversation | undefined,
+  outbox: readonly OutboxItem[],
+): { seq: number; ask: Ask } | undefined {
+  const last = conversation?.events.filter((event) => event.kind === "message").at(-1);
+  if (!last?.ask || last.author?.kind !== "bot" || conversation?.state !== "bot") return undefined;
+  if (outbox.some((item) => item.text !== "")) return undefined;
+  const rated = conversation.events.some((event) => event.kind === "rated" && event.seq > last.seq);
+  return rated ? undefined : { seq: last.seq, ask: last.ask };
 }
 
 /** The last answer was a guess: a person is offered beside it. */

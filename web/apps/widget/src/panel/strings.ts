@@ -66,6 +66,11 @@ const en = {
   rateSend: "Send rating",
   rateSkip: "Skip",
   restartHint: "Write below to continue.",
+  askConfirm: "OK",
+  askSkip: "Skip",
+  askDate: "Date",
+  askFiles: "Choose files",
+  askFilesHint: "For now only the names of the files are sent.",
   newMessages: "New messages",
 };
 
@@ -132,6 +137,11 @@ const zh: Strings<typeof en> = {
   rateSend: "提交评价",
   rateSkip: "跳过",
   restartHint: "在下方输入即可继续咨询。",
+  askConfirm: "确定",
+  askSkip: "跳过",
+  askDate: "日期",
+  askFiles: "选择文件",
+  askFilesHint: "目前只发送文件名，不上传文件内容。",
   newMessages: "有新消息",
 };
 

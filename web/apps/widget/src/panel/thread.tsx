@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { formatDay } from "@kefu/ui/time";
+import { AskCard } from "./ask.tsx";
 import { usePanel } from "./context.ts";
 import { Icon } from "./icon.tsx";
 import { authorName, Fact, Message, PendingMessage } from "./message.tsx";
@@ -10,6 +11,7 @@ import {
   lastOwnSeq,
   lines,
   offersPerson,
+  pendingAsk,
   quickReplies,
   targetConversation,
   type Line,
@@ -87,6 +89,7 @@ export function Thread({ state }: { state: PanelState }) {
   };
   const greeting = state.chat.welcome?.site?.greeting || text.greeting;
   const loading = conversation !== undefined && !conversation.loaded;
+  const asked = pendingAsk(conversation, state.chat.outbox);
 
   return (
     <main class="thread-box">
@@ -132,6 +135,7 @@ export function Thread({ state }: { state: PanelState }) {
               }
             })}
           </div>
+          {asked && <AskCard key={asked.seq} ask={asked.ask} conversation={conversation!} />}
           <Replies state={state} />
           {conversation?.typing && <Typing name={authorName(text, conversation.typing.author)} />}
           {conversation?.state === "queued" && <QueueCard queue={conversation.queue} />}
