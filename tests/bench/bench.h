@@ -102,5 +102,6 @@ int bench_rules_main(const struct bench_args *args);
 int bench_vector_main(const struct bench_args *args);
 int bench_nlu_main(const struct bench_args *args);
 int bench_route_main(const struct bench_args *args);
+int bench_assign_main(const struct bench_args *args);
 
 #endif

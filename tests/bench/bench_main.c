@@ -29,6 +29,8 @@ static const struct {
     { "flow", bench_flow_main, "[--long]: transitions, sessions, replays, random flows" },
     { "route", bench_route_main,
       "--agents N [--queues N] [--preset P]: decisions beside a plain scan" },
+    { "assign", bench_assign_main,
+      "[--seconds S] [--load 0.7]: from a freed agent until both sides know" },
 };
 
 static int usage(void)

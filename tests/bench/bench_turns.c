@@ -6,7 +6,7 @@
  * (or --load, a share of the capacity measured first) it is open: questions have intended send
  * times that do not wait for answers, and latency counts from those. The server's CPU is that of
  * its whole process until everything is settled. With --data the folder is used as it is and kept.
- */
+ * With --port it is the load of another measurement, on a server that is there already. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -231,7 +231,7 @@ static void measure(struct bench_server *server, double rate, double seconds, st
     uint16_t port = server->process.port;
     double batches = bench_metric(port, "store_batches_total");
     double turns = bench_metric(port, "store_turns_committed_total");
-    double cpu = bench_process_cpu_us(server->process.pid);
+    double cpu = server->process.pid > 0 ? bench_process_cpu_us(server->process.pid) : 0;
     int64_t from = bench_now_us();
     int64_t end = from + (int64_t)(seconds * 1e6);
 
@@ -250,7 +250,7 @@ static void measure(struct bench_server *server, double rate, double seconds, st
     out->search_backlog = bench_metric(port, "store_search_backlog");
     poll_until(bench_now_us() + 300000);
     settle_wait(port);
-    out->cpu_us = bench_process_cpu_us(server->process.pid) - cpu;
+    out->cpu_us = server->process.pid > 0 ? bench_process_cpu_us(server->process.pid) - cpu : 0;
     out->batches = bench_metric(port, "store_batches_total") - batches;
     out->turns = bench_metric(port, "store_turns_committed_total") - turns;
     if (rate <= 0)
@@ -287,8 +287,9 @@ int bench_turns_main(const struct bench_args *args)
     double seconds = bench_arg_double(args, "seconds", 10);
     double rate = bench_arg_double(args, "rate", 0);
     double load = bench_arg_double(args, "load", 0);
-    struct bench_echo echo;
+    struct bench_echo echo = { 0 };
     bool keep;
+    bool attached;
 
     if (seconds < 1 || seconds > BENCH_SECONDS_MAX)
         bench_fail("--seconds: 1 to %d", BENCH_SECONDS_MAX);
@@ -298,17 +299,25 @@ int bench_turns_main(const struct bench_args *args)
     server.shards = (int)bench_arg_long(args, "shards", 0, 0, 64);
     snprintf(server.dir, sizeof(server.dir), "%s", bench_arg_text(args, "data", ""));
     keep = server.dir[0] != '\0';
-    bench_server_start(&server);
+    server.process.out_fd = -1;
+    server.process.port = (uint16_t)bench_arg_long(args, "port", 0, 0, UINT16_MAX);
+    attached = server.process.port != 0;
+    if (attached)
+        snprintf(server.site_key, sizeof(server.site_key), "demo");
+    else
+        bench_server_start(&server);
     run.site_key = server.site_key;
     run.pool = bench_ws_pool_create(&turns_ops, run.connections);
     connect_all(server.process.port);
     if (load > 0)
         rate = load * capacity_probe();
     measure(&server, rate, seconds, &result);
-    bench_echo_measure(run.connections, TURNS_ECHO_SECONDS, 100, 0, &echo);
+    if (!attached)
+        bench_echo_measure(run.connections, TURNS_ECHO_SECONDS, 100, 0, &echo);
     report(args, &result, echo.cpu_us_per_message);
     bench_ws_pool_destroy(&run.pool);
-    bench_server_stop(&server, keep);
+    if (!attached)
+        bench_server_stop(&server, keep);
     free(run.askers);
     return 0;
 }
