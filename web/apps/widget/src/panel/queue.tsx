@@ -2,9 +2,17 @@
 import type { QueuePush } from "@kefu/protocol/generated";
 import { usePanel } from "./context.ts";
 
+/** In the visitor's own time zone. */
+function formatOpening(ms: number, locale: string): string {
+  const parts = { weekday: "long", hour: "2-digit", minute: "2-digit" } as const;
+  return new Intl.DateTimeFormat(locale, parts).format(ms);
+}
+
 export function QueueCard({ queue }: { queue: QueuePush | undefined }) {
-  const { text } = usePanel();
-  const away = queue !== undefined && !queue.agentsOnline;
+  const { text, locale } = usePanel();
+  const away = queue !== undefined && (!queue.agentsOnline || queue.closed);
+  const opensAt = queue?.closed && queue.opensAt !== "" ? Date.parse(queue.opensAt) : 0;
+  const leave = !away && (queue?.alternatives ?? []).includes("ticket");
   const position = queue?.position ?? 0;
   const title =
     position === 0
@@ -17,6 +25,8 @@ export function QueueCard({ queue }: { queue: QueuePush | undefined }) {
     <div class="card queue" role="status">
       {!away && <strong>{title}</strong>}
       {!away && minutes > 0 && <span>{text.queueEstimate({ minutes })}</span>}
+      {opensAt > 0 && <strong>{text.queueOpens({ time: formatOpening(opensAt, locale) })}</strong>}
+      {leave && <span>{text.queueLeave}</span>}
       <span>{away ? text.queueAway : text.queueStay}</span>
     </div>
   );

@@ -33,6 +33,8 @@ const en = {
     v.minutes <= 1 ? "About 1 minute" : `About ${v.minutes} minutes`,
   queueAway:
     "Nobody is online right now. Leave your message here and we will answer as soon as we are back.",
+  queueOpens: (v: { time: string }) => `We are back ${v.time}`,
+  queueLeave: "Or leave your message here, and we will answer later.",
   queueStay: "You can keep writing. What you have said so far is passed on.",
   joined: (v: { name: string }) => `${v.name} joined the chat`,
   transferred: (v: { name: string }) => `${v.name} took over`,
@@ -104,6 +106,8 @@ const zh: Strings<typeof en> = {
   queueSoon: "客服马上就来",
   queueEstimate: ({ minutes }) => `预计等待约 ${Math.max(1, minutes)} 分钟`,
   queueAway: "当前没有客服在线。请在此留言，我们上线后会尽快回复您。",
+  queueOpens: ({ time }) => `我们将于 ${time} 恢复人工服务`,
+  queueLeave: "也可以直接在此留言，我们稍后回复。",
   queueStay: "您可以继续输入，之前的内容会一并转给客服。",
   joined: ({ name }) => `${name} 已加入会话`,
   transferred: ({ name }) => `已转由 ${name} 为您服务`,
