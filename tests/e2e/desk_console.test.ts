@@ -197,6 +197,8 @@ for (const locale of ["zh-CN", "en"] as Locale[]) {
       ] as const) {
         await page.getByRole("tab", { name: text(zh, en) }).click();
         await page.getByRole("tabpanel").waitFor();
+        if (name === "skills")
+          await page.getByRole("heading", { name: "Demo agent 1" }).waitFor();
         await looked(page, `${name}-${locale}`);
       }
 
