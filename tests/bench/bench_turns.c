@@ -23,6 +23,7 @@ enum {
     TURNS_ECHO_SECONDS = 4,
 };
 
+/* Of the FAQ: a question that begins a flow would end at a person, and the bot be silent. */
 static const char *const questions[] = {
     "满多少包邮？",
     "多久能发货",
@@ -30,7 +31,7 @@ static const char *const questions[] = {
     "退货要自己出运费吗？",
     "How long does delivery take?",
     "Can I return an opened item?",
-    "发票怎么开",
+    "满多少包邮",
     "Do you offer free shipping",
     "会员积分怎么用？",
     "What is the warranty on the tent?",
