@@ -8,7 +8,8 @@ import json
 from descriptors import TIMESTAMP
 from document import INTERNAL
 
-FILES = ("kefu/v1/event.proto", "kefu/v1/routing.proto", "kefu/v1/frame.proto", "kefu/v1/api.proto")
+FILES = ("kefu/v1/event.proto", "kefu/v1/routing.proto", "kefu/v1/frame.proto", "kefu/v1/api.proto",
+         "kefu/v1/flow.proto")
 SCALARS = {"string": ("string", "t.text"), "bytes": ("string", "t.text"), "bool": ("boolean", "t.bool"),
            "double": ("number", "t.number"), "uint32": ("number", "t.number"),
            "int32": ("number", "t.number"), "uint64": ("string", "t.big"), "int64": ("string", "t.big"),

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "../../..");
 const output = process.argv[2] ?? join(here, "src/generated.ts");
-const files = ["event", "frame", "api", "store"].map((name) => `kefu/v1/${name}.proto`);
+const files = ["event", "frame", "api", "store", "flow"].map((name) => `kefu/v1/${name}.proto`);
 
 const folder = mkdtempSync(join(tmpdir(), "kefu-proto-"));
 try {

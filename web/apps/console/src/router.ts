@@ -27,6 +27,11 @@ export function createAppRouter(): Router {
             name: "understanding",
             component: () => import("./features/understanding/UnderstandingView.vue"),
           },
+          {
+            path: "flows/:id(\\d+)?",
+            name: "flows",
+            component: () => import("./features/flows/FlowsView.vue"),
+          },
           { path: "desk", name: "desk", component: () => import("./features/desk/WallView.vue") },
           {
             path: "routing/:tab?",
