@@ -28,6 +28,8 @@ export function lineOf(event: ChatEvent, t: ThreadStrings): string {
       return t.events.offered(target);
     case "declined":
       return t.events.declined(target) + (event.reason ? ` · ${event.reason}` : "");
+    case "flow":
+      return t.events.flow(event.reason, event.text);
     case "handoff":
     case "reopened":
     case "to_bot":

@@ -72,6 +72,19 @@ export const strings = defineStrings({
       left: (name: string) => `${name} left`,
       offered: (name: string) => `Offered to ${name}`,
       declined: (name: string) => `${name} declined`,
+      flow: (what: string, name: string) => {
+        const words: Record<string, string> = {
+          started: "Flow begun",
+          ended: "Flow ended",
+          stopped: "Flow stopped",
+          tagged: "Tagged",
+          step: "Flow went on",
+          start: "Flow begun by hand",
+          cancel: "Flow cancelled by hand",
+          webhook: "Flow told of",
+        };
+        return `${words[what] ?? "Flow"}${name ? ` · ${name}` : ""}`;
+      },
     },
   },
   zh: {
@@ -144,6 +157,19 @@ export const strings = defineStrings({
       left: (name: string) => `${name} 离开了`,
       offered: (name: string) => `已邀请 ${name}`,
       declined: (name: string) => `${name} 已拒绝`,
+      flow: (what: string, name: string) => {
+        const words: Record<string, string> = {
+          started: "流程开始",
+          ended: "流程结束",
+          stopped: "流程中止",
+          tagged: "打标签",
+          step: "流程继续",
+          start: "人工启动流程",
+          cancel: "人工取消流程",
+          webhook: "流程收到通知",
+        };
+        return `${words[what] ?? "流程"}${name ? ` · ${name}` : ""}`;
+      },
     },
   },
 });
