@@ -165,6 +165,17 @@ async function configured(): Promise<void> {
     colleagues.push(await hire(name, level));
   await hire("fay", 0, "offers"); // somebody must be able to serve each queue
   await publish(routing);
+  // The desk takes what is published a moment after it is stored.
+  await until("the configuration is in force", async () => {
+    const probe = await waiting("returns");
+    const { conversationId } = probe;
+    await probe.session.wait((frame) => frame["queue"] !== undefined);
+    const now = await json(
+      boss.call("GET", `/conversations/${conversationId}/routing`),
+    );
+    await probe.session.ask({ end: { conversationId, clientId: clientId() } });
+    return now["queue"] === "returns";
+  });
 }
 
 test("a configuration that cannot work is refused with its path", async () => {
