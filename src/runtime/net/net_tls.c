@@ -5,6 +5,7 @@
 #include "net_tls.h"
 
 #include <arpa/inet.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -26,7 +27,9 @@ struct net_tls_context {
 
 static const unsigned char alpn[] = "\x08http/1.1";
 
-static BIO_METHOD *method; /* made by the first context, kept for ever */
+/* Made by the first context of any thread, kept for ever. */
+static BIO_METHOD *method;
+static CRYPTO_ONCE method_once = CRYPTO_ONCE_STATIC_INIT;
 
 /* ---- what OpenSSL takes for a socket ---- */
 
@@ -72,8 +75,6 @@ static long bio_ctrl(BIO *bio, int command, long number, void *ptr)
 
 static void method_make(void)
 {
-    if (method != NULL)
-        return;
     method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "kefu stream");
     ENSURE(method != NULL);
     BIO_meth_set_read(method, bio_read);
@@ -105,7 +106,7 @@ static struct net_tls_context *context_create(const SSL_METHOD *role)
 {
     struct net_tls_context *context = mem_zalloc(sizeof(*context));
 
-    method_make();
+    ENSURE(CRYPTO_THREAD_run_once(&method_once, method_make) == 1);
     ERR_clear_error();
     context->ssl = SSL_CTX_new(role);
     ENSURE(context->ssl != NULL);
