@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs every *.test.ts with node's test runner: node test.mjs [folder ...]. esbuild turns each into
+// Runs every *.test.ts with node's test runner: node test.mjs [folder or file ...]. esbuild turns each into
 // one module first, because the oldest supported Node (18) can't read TypeScript.
 import { spawnSync } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";
@@ -20,8 +20,10 @@ function findTests(folder) {
   });
 }
 
-const folders = process.argv.length > 2 ? process.argv.slice(2) : ["packages", "apps"];
-const tests = folders.flatMap((folder) => findTests(join(root, folder)));
+const places = process.argv.length > 2 ? process.argv.slice(2) : ["packages", "apps"];
+const tests = places.flatMap((place) =>
+  place.endsWith(".ts") ? [join(root, place)] : findTests(join(root, place)),
+);
 spawnSync(process.execPath, [join(root, "packages/protocol/generate.mjs")], { stdio: "inherit" });
 rmSync(out, { recursive: true, force: true });
 const outputs = tests.map((test) =>
