@@ -212,6 +212,13 @@ for (const locale of ["zh-CN", "en"] as Locale[]) {
       await second.session.ask({
         end: { conversationId: second.conversationId, clientId: clientId() },
       });
+      // What is closed is history as soon as it has settled into the tables.
+      const late = Date.now() + 30_000;
+      while (
+        (await boss.call("POST", "/routing-simulations", { seeds: 1 }))
+          .status !== 200
+      )
+        assert.ok(Date.now() < late, "the past is never readable");
       await page.getByLabel(text("从", "From"), { exact: true }).fill("00:00");
       await page.getByLabel(text("到", "Until"), { exact: true }).fill("23:59");
       await desk.button("开始推演", "Play it").click();
