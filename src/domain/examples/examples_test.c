@@ -229,6 +229,12 @@ static void every_format_reads_back_what_it_wrote(void **state)
     assert_int_equal(example_set_add(&set, SLICE_LITERAL("退货: \"x\""),
                                      SLICE_LITERAL("我要\"退货\", 谢谢; #"), 1, NULL),
                      ERR_OK);
+    /* What YAML refuses to read, in the middle of a text. */
+    assert_int_equal(
+        example_set_add(&set, SLICE_LITERAL("退货: \"x\""),
+                        SLICE_LITERAL("a\x05 b\x7F c\xC2\x80 d\xEF\xBB\xBF e\xEF\xBF\xBF"), 1,
+                        NULL),
+        ERR_OK);
     for (unsigned format = 0; format < EXAMPLES_FORMATS; format++) {
         struct example_set again;
         struct buf out;

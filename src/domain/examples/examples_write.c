@@ -5,13 +5,39 @@
 #include "json.h"
 #include "mem.h"
 
-/* Formats of lines cannot hold line breaks, nor tabs where these separate. */
+static size_t char_bytes(char first)
+{
+    unsigned char c = (unsigned char)first;
+
+    return c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+}
+
+/* Whether YAML has a place for the character (YAML 1.1, 5.1): not for control characters, the byte
+ * order mark, U+FFFE and U+FFFF. */
+static bool printable(const char *at)
+{
+    const unsigned char *c = (const unsigned char *)at;
+
+    if (c[0] == 0xC2)
+        return c[1] >= 0xA0;
+    if (c[0] == 0xEF)
+        return !(c[1] == 0xBB && c[2] == 0xBF) && !(c[1] == 0xBF && c[2] >= 0xBE);
+    return c[0] >= 0x20 && c[0] != 0x7F;
+}
+
+/* Formats of lines cannot hold line breaks, nor tabs where these separate. The text is valid UTF-8.
+ */
 static void add_line(struct buf *out, struct slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
+    for (size_t i = 0; i < text.len; i += char_bytes(text.ptr[i])) {
         char c = text.ptr[i];
 
-        buf_add_char(out, c == '\n' || c == '\r' || c == '\t' ? ' ' : c);
+        if (c == '\n' || c == '\r' || c == '\t')
+            buf_add_char(out, ' ');
+        else if (printable(text.ptr + i))
+            buf_add(out, text.ptr + i, char_bytes(c));
+        else
+            buf_add_char(out, '?'); /* a blank could leave nothing of a text */
     }
 }
 
@@ -110,11 +136,15 @@ static void write_rasa_yaml(const struct example_set *set, struct buf *out)
 {
     size_t *starts = mem_alloc((set->name_count + 1) * sizeof(*starts));
     size_t *order = by_intent(set, starts);
+    struct buf name;
 
+    buf_init(&name, EXAMPLES_NAME_BYTES_MAX);
     buf_add_text(out, "version: \"3.1\"\nnlu:\n");
     for (size_t intent = 0; intent < set->name_count; intent++) {
         buf_add_text(out, "- intent: ");
-        json_add_text(out, set->names[intent]);
+        buf_clear(&name);
+        add_line(&name, set->names[intent]);
+        json_add_text(out, buf_slice(&name));
         buf_add_text(out, "\n  examples: |\n");
         for (size_t i = starts[intent]; i < starts[intent + 1]; i++) {
             buf_add_text(out, "    - ");
@@ -122,6 +152,7 @@ static void write_rasa_yaml(const struct example_set *set, struct buf *out)
             buf_add_char(out, '\n');
         }
     }
+    buf_fini(&name);
     free(order);
     free(starts);
 }
