@@ -170,30 +170,10 @@ static void encode_map(const struct schema_map_entry *const *entries, size_t cou
     buf_add_char(out, '}');
 }
 
-static size_t element_step(const ProtobufCFieldDescriptor *desc)
-{
-    switch (desc->type) {
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return sizeof(void *);
-    case PROTOBUF_C_TYPE_BYTES:
-        return sizeof(ProtobufCBinaryData);
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return sizeof(uint64_t);
-    default:
-        return sizeof(uint32_t);
-    }
-}
-
 static void encode_repeated(const struct schema_field *field, const ProtobufCFieldDescriptor *desc,
                             const char *items, size_t count, struct buf *out)
 {
-    size_t step = element_step(desc);
+    size_t step = schema_item_bytes(desc->type);
 
     if (field->kind == SCHEMA_MAP) {
         encode_map((const struct schema_map_entry *const *)(const void *)items, count, out);

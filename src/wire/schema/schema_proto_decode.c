@@ -221,19 +221,13 @@ static enum err_code read_value(struct reader *r, const struct schema_field *fie
     }
 }
 
-static size_t item_bytes(ProtobufCType type)
-{
-    ENSURE(wire_of(type) == WIRE_BYTES); /* numbers would be packed; the schema repeats none */
-    return type == PROTOBUF_C_TYPE_BYTES ? sizeof(ProtobufCBinaryData) : sizeof(void *);
-}
-
 static enum err_code read_repeated(struct reader *r, const struct schema_field *field,
                                    const ProtobufCFieldDescriptor *desc, const struct piece *piece,
                                    ProtobufCMessage *msg)
 {
     size_t *count = slot_of(msg, desc->quantifier_offset);
     char **items = slot_of(msg, desc->offset);
-    size_t bytes = item_bytes(desc->type);
+    size_t bytes = schema_item_bytes(desc->type);
     enum err_code rc = list_grow(r, items, *count, bytes);
     char *item;
 
@@ -247,6 +241,22 @@ static enum err_code read_repeated(struct reader *r, const struct schema_field *
     return rc;
 }
 
+/* Repeated numbers behind one tag. */
+static enum err_code read_packed(struct reader *r, const struct schema_field *field,
+                                 const ProtobufCFieldDescriptor *desc, struct slice bytes,
+                                 ProtobufCMessage *msg)
+{
+    struct piece piece = { .wire = wire_of(desc->type) };
+    enum err_code rc = ERR_OK;
+
+    while (bytes.len > 0 && rc == ERR_OK) {
+        if (!take_value(&bytes, &piece))
+            return err_set_field(r->err, ERR_INVALID, desc->name, "malformed");
+        rc = read_repeated(r, field, desc, &piece, msg);
+    }
+    return rc;
+}
+
 static enum err_code read_field(struct reader *r, const struct schema_message *table,
                                 const ProtobufCFieldDescriptor *desc, const struct piece *piece,
                                 ProtobufCMessage *msg)
@@ -254,6 +264,9 @@ static enum err_code read_field(struct reader *r, const struct schema_message *t
     const struct schema_field *field = &table->fields[desc - table->desc->fields];
     void *slot = slot_of(msg, desc->offset);
 
+    if (desc->label == PROTOBUF_C_LABEL_REPEATED && piece->wire == WIRE_BYTES &&
+        wire_of(desc->type) != WIRE_BYTES)
+        return read_packed(r, field, desc, piece->value, msg);
     if (piece->wire != wire_of(desc->type))
         return err_set(r->err, ERR_INVALID, "malformed %s", table->desc->short_name);
     if (desc->label == PROTOBUF_C_LABEL_REPEATED)

@@ -148,6 +148,28 @@ static void put_number(struct writer *w, const ProtobufCFieldDescriptor *field, 
     put_varint(w, value);
 }
 
+/* Of a field that is written as a varint. */
+static uint64_t number_of(ProtobufCType type, const void *slot)
+{
+    switch (type) {
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_ENUM:
+        return (uint64_t)(int64_t) * (const int32_t *)slot;
+    case PROTOBUF_C_TYPE_UINT32:
+        return *(const uint32_t *)slot;
+    case PROTOBUF_C_TYPE_BOOL:
+        return *(const protobuf_c_boolean *)slot != 0;
+    default: /* the schema has no field of another type */
+        ENSURE(type == PROTOBUF_C_TYPE_INT64 || type == PROTOBUF_C_TYPE_UINT64);
+        return *(const uint64_t *)slot;
+    }
+}
+
+static bool is_fixed(ProtobufCType type)
+{
+    return type == PROTOBUF_C_TYPE_FIXED64 || type == PROTOBUF_C_TYPE_DOUBLE;
+}
+
 static void put_value(struct writer *w, const ProtobufCFieldDescriptor *field, const void *slot)
 {
     const char *text;
@@ -164,37 +186,38 @@ static void put_value(struct writer *w, const ProtobufCFieldDescriptor *field, c
     case PROTOBUF_C_TYPE_MESSAGE:
         put_nested(w, field->id, *(const ProtobufCMessage *const *)slot);
         break;
-    case PROTOBUF_C_TYPE_INT32:
-    case PROTOBUF_C_TYPE_ENUM:
-        put_number(w, field, (uint64_t)(int64_t) * (const int32_t *)slot);
-        break;
-    case PROTOBUF_C_TYPE_UINT32:
-        put_number(w, field, *(const uint32_t *)slot);
-        break;
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_UINT64:
-        put_number(w, field, *(const uint64_t *)slot);
-        break;
-    case PROTOBUF_C_TYPE_BOOL:
-        put_number(w, field, *(const protobuf_c_boolean *)slot != 0);
-        break;
     case PROTOBUF_C_TYPE_FIXED64:
     case PROTOBUF_C_TYPE_DOUBLE:
         if (has_room(w, NUMBER_BYTES_MAX))
             put_fixed(w, field->id, slot, sizeof(uint64_t));
         break;
-    default: /* the schema has no field of another type */
-        ENSURE(field->type == PROTOBUF_C_TYPE_DOUBLE);
+    default:
+        put_number(w, field, number_of(field->type, slot));
     }
 }
 
-static size_t item_bytes(const ProtobufCFieldDescriptor *field)
+/* Repeated numbers lie behind one tag. */
+static void put_packed(struct writer *w, const ProtobufCFieldDescriptor *field, const char *items,
+                       size_t count)
 {
-    if (field->type == PROTOBUF_C_TYPE_BYTES)
-        return sizeof(ProtobufCBinaryData);
-    /* Numbers would be packed; the schema repeats none. */
-    ENSURE(field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_MESSAGE);
-    return sizeof(void *);
+    size_t step = schema_item_bytes(field->type);
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++)
+        len += is_fixed(field->type) ? sizeof(uint64_t)
+                                     : varint_bytes(number_of(field->type, items + i * step));
+    if (count == 0 || !has_room(w, NUMBER_BYTES_MAX + len))
+        return;
+    put_tag(w, field->id, WIRE_BYTES);
+    put_varint(w, len);
+    for (size_t i = 0; i < count; i++) {
+        if (is_fixed(field->type)) {
+            memcpy(w->at, items + i * step, sizeof(uint64_t));
+            w->at += sizeof(uint64_t);
+        } else {
+            put_varint(w, number_of(field->type, items + i * step));
+        }
+    }
 }
 
 static void put_field(struct writer *w, const ProtobufCFieldDescriptor *field,
@@ -206,8 +229,12 @@ static void put_field(struct writer *w, const ProtobufCFieldDescriptor *field,
         size_t count = *(const size_t *)slot_of(msg, field->quantifier_offset);
         const char *items = *(const char *const *)slot;
 
+        if ((field->flags & PROTOBUF_C_FIELD_FLAG_PACKED) != 0) {
+            put_packed(w, field, items, count);
+            return;
+        }
         for (size_t i = 0; i < count; i++)
-            put_value(w, field, items + i * item_bytes(field));
+            put_value(w, field, items + i * schema_item_bytes(field->type));
         return;
     }
     if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0) {

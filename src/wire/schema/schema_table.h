@@ -99,6 +99,8 @@ static inline uint64_t schema_name_mix(struct slice name)
 const struct schema_message *schema_table_of(const ProtobufCMessageDescriptor *desc);
 /* Index of the field with that name, or -1. */
 int schema_field_find(const struct schema_message *table, struct slice name);
+/* Bytes of one element of a repeated field, as protobuf-c lays them out. */
+size_t schema_item_bytes(ProtobufCType type);
 /* The name without the quotes and colon of the key. */
 static inline struct slice schema_field_name(const struct schema_field *field)
 {

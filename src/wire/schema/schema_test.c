@@ -351,6 +351,37 @@ static void fields_of_a_newer_peer_are_handed_on(void **state)
 }
 
 /* proto3 merges the two; of a oneof the last one counts. */
+static void repeated_numbers_are_read_packed_and_one_by_one(void **state)
+{
+    const ProtobufCMessageDescriptor *desc = &kefu__v1__unclear_dismiss__descriptor;
+    const struct slice forms[] = { SLICE_LITERAL("\x0A\x03\x01\xAC\x02"),
+                                   SLICE_LITERAL("\x08\x01\x08\xAC\x02"),
+                                   SLICE_LITERAL("\x08\x01\x0A\x00\x0A\x02\xAC\x02") };
+    struct arena arena;
+    ProtobufCMessage *msg = NULL;
+    struct buf out;
+
+    (void)state;
+    arena_init(&arena, 1 << 16);
+    buf_init(&out, 1 << 16);
+    for (size_t i = 0; i < LENGTH_OF(forms); i++) {
+        const Kefu__V1__UnclearDismiss *got;
+
+        assert_int_equal(schema_proto_decode(desc, forms[i], &arena, &msg, NULL), ERR_OK);
+        got = (const Kefu__V1__UnclearDismiss *)msg;
+        assert_int_equal(got->n_ids, 2);
+        assert_int_equal(got->ids[0], 1);
+        assert_int_equal(got->ids[1], 300);
+        buf_clear(&out);
+        schema_proto_encode(msg, &out);
+        assert_int_equal(out.len, protobuf_c_message_get_packed_size(msg));
+    }
+    assert_int_equal(schema_proto_decode(desc, SLICE_LITERAL("\x0A\x01\xAC"), &arena, &msg, NULL),
+                     ERR_INVALID);
+    buf_fini(&out);
+    arena_fini(&arena);
+}
+
 static void a_nested_message_that_is_given_twice_is_merged(void **state)
 {
     struct bench *bench = *state;
@@ -379,6 +410,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_full_buffer_keeps_what_it_had, setup, teardown),
         cmocka_unit_test_setup_teardown(fields_of_a_newer_peer_are_handed_on, setup, teardown),
+        cmocka_unit_test(repeated_numbers_are_read_packed_and_one_by_one),
         cmocka_unit_test_setup_teardown(a_nested_message_that_is_given_twice_is_merged, setup,
                                         teardown),
     };
