@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "auth_seal.h"
+#include "auth_origin.h"
 #include "auth_password.h"
 #include "auth_ticket.h"
 #include "auth_visitor.h"
@@ -172,6 +173,60 @@ static void a_sealed_secret_opens_for_its_name_and_workspace_only(void **state)
                      ERR_CORRUPT);
 }
 
+static void our_own_pages_are_known_by_host_and_port(void **state)
+{
+    struct slice own = SLICE_LITERAL("chat.example");
+    struct slice url = SLICE_LITERAL("https://Chat.example/");
+
+    (void)state;
+    assert_true(auth_origin_is(SLICE_LITERAL("https://chat.example"), own));
+    assert_true(auth_origin_is(SLICE_LITERAL("http://chat.example:80"), own));
+    assert_true(auth_origin_is(SLICE_LITERAL("https://chat.example"), url));
+    assert_true(
+        auth_origin_is(SLICE_LITERAL("https://chat.example"), SLICE_LITERAL("chat.example:443")));
+    assert_true(auth_origin_is(SLICE_LITERAL("http://[::1]:8080"), SLICE_LITERAL("[::1]:8080")));
+    assert_false(auth_origin_is(SLICE_LITERAL("http://[::1]:8080"), SLICE_LITERAL("[::1]:8081")));
+    assert_false(auth_origin_is(SLICE_LITERAL("https://chat.example:8443"), own));
+    assert_false(auth_origin_is(SLICE_LITERAL("https://chat.example.evil.example"), own));
+    assert_false(auth_origin_is(SLICE_LITERAL("https://evil.example"), own));
+    assert_false(auth_origin_is(SLICE_LITERAL("null"), own));
+    assert_false(auth_origin_is(SLICE_LITERAL("null"), SLICE_LITERAL("null")));
+    assert_false(auth_origin_is(SLICE_LITERAL("https://"), SLICE_EMPTY));
+    assert_false(auth_origin_is(SLICE_EMPTY, SLICE_EMPTY));
+}
+
+static void a_site_lists_pages_as_a_browser_reads_the_list(void **state)
+{
+    char *list[] = { (char *)"shop.example", (char *)"*.shop.example", (char *)"dev.example:8080" };
+    static const struct {
+        const char *origin;
+        bool tls, listed;
+    } cases[] = {
+        { "https://shop.example", true, true },
+        { "http://shop.example", false, true },
+        { "https://shop.example", false, true },
+        { "http://shop.example", true, false },
+        { "https://SHOP.example", true, true },
+        { "https://www.shop.example", true, true },
+        { "https://a.b.shop.example", true, true },
+        { "https://eshop.example", true, false },
+        { "https://shop.example:8443", true, false },
+        { "http://dev.example:8080", false, true },
+        { "http://dev.example", false, false },
+        { "https://evil.example", true, false },
+        { "null", false, false },
+        { "file://", false, false },
+        { "", false, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH_OF(cases); i++)
+        assert_int_equal(auth_origin_listed(slice_of(cases[i].origin), cases[i].tls, list, 3),
+                         cases[i].listed);
+    assert_true(auth_origin_listed(SLICE_LITERAL("http://any.example:1"), true, NULL, 0));
+    assert_false(auth_origin_listed(SLICE_LITERAL("null"), true, NULL, 0));
+}
+
 static int group_setup(void **state)
 {
     (void)state;
@@ -187,6 +242,8 @@ int main(void)
         cmocka_unit_test(identity_needs_the_sites_fresh_signature),
         cmocka_unit_test(ticket_works_once_and_for_half_a_minute),
         cmocka_unit_test(key_file_is_private_and_stays_the_same),
+        cmocka_unit_test(our_own_pages_are_known_by_host_and_port),
+        cmocka_unit_test(a_site_lists_pages_as_a_browser_reads_the_list),
         cmocka_unit_test(a_sealed_secret_opens_for_its_name_and_workspace_only),
     };
 

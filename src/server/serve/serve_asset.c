@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "assets.h"
+#include "auth_origin.h"
 #include "serve_priv.h"
 
 enum { CSP_MAX = 4096, FIELDS_MAX = 12 };
@@ -41,18 +42,25 @@ static bool coding_accepted(struct slice accept, const char *coding)
     return false;
 }
 
+static const struct directory_site *site_asked(const struct node *node,
+                                               const struct http_request *request)
+{
+    struct slice key;
+
+    return http_query_get(request->query, "site", &key)
+               ? directory_site_by_key(node->directory, key)
+               : NULL;
+}
+
 /* `frame-ancestors` of the panel: the domains of the site that it is asked for. A site that lists
  * none may be embedded anywhere, so that the first try on a new site works; a listed one is held
  * to its list. */
 static void panel_ancestors(const struct node *node, const struct http_request *request, char *out,
                             size_t room)
 {
-    const struct directory_site *site = NULL;
-    struct slice key;
+    const struct directory_site *site = site_asked(node, request);
     size_t at;
 
-    if (http_query_get(request->query, "site", &key))
-        site = directory_site_by_key(node->directory, key);
     at = (size_t)snprintf(out, room, "frame-ancestors 'self'");
     if (site == NULL)
         return;
@@ -64,6 +72,35 @@ static void panel_ancestors(const struct node *node, const struct http_request *
         at += (size_t)snprintf(out + at, room - at, " %s", site->site->domains[i]);
     if (at >= room) /* never cut in the middle of a name */
         snprintf(out, room, "frame-ancestors 'self'");
+}
+
+void node_visitor_site(struct node *node, const struct http_request *request, struct http_ref ref)
+{
+    const struct directory_site *site = site_asked(node, request);
+    const struct http_field fields[] = {
+        { SLICE_LITERAL("Access-Control-Allow-Origin"), SLICE_LITERAL("*") },
+        { SLICE_LITERAL("Cache-Control"),
+          slice_of(site != NULL ? "public, max-age=60" : "no-store") },
+        { SLICE_LITERAL("Vary"), SLICE_LITERAL("Origin") },
+        { SLICE_LITERAL("Cross-Origin-Resource-Policy"), SLICE_LITERAL("cross-origin") },
+        { SLICE_LITERAL("Content-Security-Policy"), SLICE_LITERAL(NODE_CSP_NOTHING) },
+    };
+    struct http_reply reply = { .status = 200,
+                                .type = SLICE_LITERAL("application/json"),
+                                .fields = fields,
+                                .field_count = LENGTH_OF(fields) };
+    struct slice origin = http_field_get(request, "origin"); /* none: a page of our own */
+    bool listed = site != NULL && (origin.ptr == NULL || auth_origin_is(origin, request->host) ||
+                                   auth_origin_listed(origin, request->tls, site->site->domains,
+                                                      site->site->n_domains));
+
+    /* The colour was checked when it was stored: nothing to escape. */
+    buf_clear(&node->buf);
+    buf_printf(&node->buf, "{\"known\":%s,\"listed\":%s,\"color\":\"%s\"}",
+               site != NULL ? "true" : "false", listed ? "true" : "false",
+               listed ? site->site->color : "");
+    reply.body = buf_slice(&node->buf);
+    http_reply(node->http, ref, &reply);
 }
 
 static bool not_modified(const struct http_request *request, const char *etag)

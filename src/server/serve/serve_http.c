@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth_origin.h"
 #include "mem.h"
 #include "serve_metric.h"
 #include "serve_priv.h"
@@ -159,30 +160,12 @@ static void redirect(struct node *node, struct http_ref ref, const char *to)
 
 /* ---- who may connect ------------------------------------------------------------------------- */
 
-static struct slice origin_host(struct slice origin)
-{
-    size_t at = slice_starts_with(origin, SLICE_LITERAL("https://"))  ? 8
-                : slice_starts_with(origin, SLICE_LITERAL("http://")) ? 7
-                                                                      : origin.len;
-    struct slice host = slice_make(origin.ptr + at, origin.len - at);
-    const char *slash = host.len > 0 ? memchr(host.ptr, '/', host.len) : NULL;
-
-    if (slash != NULL)
-        host.len = (size_t)(slash - host.ptr);
-    return host;
-}
-
 bool node_origin_ok(const struct node *node, const struct http_request *request)
 {
     struct slice origin = http_field_get(request, "origin");
-    struct slice host = origin_host(origin);
-    struct slice public_host =
-        origin_host(slice_of(config_text(node->server->config, CONFIG_PUBLIC_URL)));
 
-    if (origin.ptr == NULL)
-        return true;
-    return host.len > 0 && (slice_equal_ignore_case(host, request->host) ||
-                            slice_equal_ignore_case(host, public_host));
+    return origin.ptr == NULL || auth_origin_is(origin, request->host) ||
+           auth_origin_is(origin, slice_of(config_text(node->server->config, CONFIG_PUBLIC_URL)));
 }
 
 /* ---- dispatch -------------------------------------------------------------------------------- */
@@ -249,6 +232,8 @@ void node_http_request(void *ctx, const struct http_request *request, struct htt
         node_visitor_frame(node, request, ref);
     else if (path_is(request, "/api/v1/visitor/stream"))
         node_visitor_stream(node, request, ref);
+    else if (path_is(request, "/api/v1/visitor/site") && is_get(request))
+        node_visitor_site(node, request, ref);
     else if (slice_starts_with(request->path, SLICE_LITERAL("/api/")))
         node_api(node, request, ref);
     else

@@ -253,6 +253,9 @@ bool node_origin_ok(const struct node *node, const struct http_request *request)
 
 /* serve_asset.c: false: no such page. */
 bool node_asset(struct node *node, const struct http_request *request, struct http_ref ref);
+/* What the launcher on a customer's page asks before it shows itself: is the key a site's, may a
+ * page of this origin show the chat, and in which colour. */
+void node_visitor_site(struct node *node, const struct http_request *request, struct http_ref ref);
 
 /* serve_api.c */
 /* 200 with a body of JSON. */

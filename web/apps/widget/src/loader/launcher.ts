@@ -3,6 +3,7 @@
 // the first click, unless this browser already had a conversation here.
 import { brandRoles } from "@kefu/ui/contrast";
 import { unwrap, wrap, type ToLauncher, type ToPanel } from "../messages.ts";
+import { warnOwner } from "./look.ts";
 import { panelUrl, type Settings } from "./settings.ts";
 import { strings } from "./strings.ts";
 import { launcherStyle } from "./style.ts";
@@ -13,6 +14,9 @@ const ICONS = {
     "M12 3.5c-5 0-9 3.4-9 7.6 0 2.4 1.3 4.5 3.3 5.9-.1 1.1-.6 2.3-1.5 3.4 1.9-.2 3.6-.9 4.9-1.9.7.2 1.5.2 2.3.2 5 0 9-3.4 9-7.6s-4-7.6-9-7.6zM8.2 11h.01M12 11h.01M15.8 11h.01",
   "icon-close": "M6 6l12 12M18 6L6 18",
 };
+
+/** The panel says that it is there while it loads, so after its load event this is for slow ones. */
+const READY_MS_MAX = 3000;
 
 export interface Launcher {
   open(): void;
@@ -87,7 +91,11 @@ export function createLauncher(options: LauncherOptions): Launcher {
 
   function show(open: boolean): void {
     isOpen = open;
-    frame.className = `${open ? "open" : ""} ${settings.left ? "left" : ""}`;
+    const names = { open, left: settings.left, ready };
+    frame.className = Object.entries(names)
+      .map(([name, on]) => (on ? name : ""))
+      .join(" ");
+    button.setAttribute("aria-busy", String(open && !ready));
     button.setAttribute("aria-expanded", String(open));
     name();
   }
@@ -121,7 +129,19 @@ export function createLauncher(options: LauncherOptions): Launcher {
     panel.title = text.panel;
     panel.src = panelUrl(settings);
     panel.allow = "clipboard-write";
+    panel.addEventListener("load", () => setTimeout(giveUp, READY_MS_MAX), { once: true });
     frame.prepend(panel);
+  }
+
+  /** What loaded is not our panel but an error of the browser's; the next click tries again. */
+  function giveUp(): void {
+    if (ready || panel === null) return;
+    panel.remove();
+    panel = null;
+    if (isOpen) toggle(false);
+    warnOwner(
+      `the chat did not load from ${settings.origin}. Either it can't be reached, or this page's Content-Security-Policy does not allow it as frame-src.`,
+    );
   }
 
   const isFull = () => matchMedia("(max-width:480px),(max-height:420px)").matches;
@@ -141,6 +161,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
     const message = unwrap<ToLauncher>(event.data, ["ready", "close", "unread", "active", "event"]);
     if (message?.type === "ready") {
       ready = true;
+      show(isOpen);
       for (const entry of waiting) post(entry);
       waiting = [];
     } else if (message?.type === "close") {

@@ -4,6 +4,7 @@
 //   window.kefu = window.kefu || function () { (kefu.q = kefu.q || []).push(arguments) }
 import { cleanAttributes, type PublicEvent, type ToLauncher, type User } from "../messages.ts";
 import { createLauncher, type Launcher } from "./launcher.ts";
+import { lookUp, refusalOf, warnOwner } from "./look.ts";
 import { readSettings, type Settings } from "./settings.ts";
 
 type Listener = (detail: Record<string, string>) => void;
@@ -79,7 +80,27 @@ function createCommands(launcher: Launcher, listeners: Map<string, Set<Listener>
   return commands;
 }
 
-function start(settings: Settings): void {
+/** Calls made before this script came, and every later one, go to `commands`. */
+function answerCalls(commands: Record<string, Command>): void {
+  const queue = window.kefu?.q ?? [];
+  const kefu: KefuFunction = (command, ...args) => commands[command]?.(...args);
+  kefu.loaded = true;
+  window.kefu = kefu;
+  for (const call of Array.from(queue)) {
+    const [command, ...args] = Array.from(call);
+    kefu(String(command), ...args);
+  }
+}
+
+async function start(tag: Settings): Promise<void> {
+  const look = await lookUp(tag);
+  const refusal = refusalOf(tag, look);
+  if (refusal !== "") {
+    warnOwner(refusal);
+    answerCalls({});
+    return;
+  }
+  const settings = { ...tag, color: tag.color || look?.color || "" };
   const listeners = new Map<string, Set<Listener>>();
   const emit = (name: PublicEvent, detail: Record<string, string>) => {
     for (const listener of [...(listeners.get(name) ?? [])]) {
@@ -112,21 +133,13 @@ function start(settings: Settings): void {
   tellPage();
   watchPage(tellPage);
 
-  const commands = createCommands(launcher, listeners);
-  const queue = window.kefu?.q ?? [];
-  const kefu: KefuFunction = (command, ...args) => commands[command]?.(...args);
-  kefu.loaded = true;
-  window.kefu = kefu;
-  for (const call of Array.from(queue)) {
-    const [command, ...args] = Array.from(call);
-    kefu(String(command), ...args);
-  }
+  answerCalls(createCommands(launcher, listeners));
   if (remember(settings)) launcher.preload();
 }
 
 const script = document.currentScript;
 if (script instanceof HTMLScriptElement && !window.kefu?.loaded) {
   const settings = readSettings(script, navigator.languages);
-  if (document.body) start(settings);
-  else addEventListener("DOMContentLoaded", () => start(settings), { once: true });
+  if (document.body) void start(settings);
+  else addEventListener("DOMContentLoaded", () => void start(settings), { once: true });
 }
