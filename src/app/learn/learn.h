@@ -60,7 +60,7 @@ struct learn_job {
 void learn_train(const struct learn_options *options, const struct learn_job *job);
 /* [worker] Start-up: what was being trained when the server ended has failed; what was queued is
  * given back, at most LEARN_JOBS_MAX, and with it a live model whose file is gone (backups hold
- * none), to be made again. */
+ * none) or is of another program version, to be made again. */
 MUST_USE enum err_code learn_recover(const struct learn_options *options,
                                      struct learn_job jobs[LEARN_JOBS_MAX], size_t *count,
                                      struct err *err);

@@ -274,6 +274,29 @@ static void a_live_model_without_its_file_is_made_again(void **state)
     learn_model_close(&live);
 }
 
+static void a_live_model_of_another_version_is_made_again(void **state)
+{
+    /* A model's magic, then a version that never was. */
+    static _Alignas(8) const char other[4096] = "kefuNLU\n\xFF";
+    struct fixture *f = *state;
+    struct learn_job jobs[LEARN_JOBS_MAX];
+    struct learn_model live;
+    size_t count = 0;
+
+    shop_fill(f);
+    model_put(f, MODEL_A, "queued", true);
+    train(f, MODEL_A);
+    assert_int_equal(model_file_write(f->folder, MODEL_A, MODEL_FILE_MODEL,
+                                      slice_make(other, sizeof(other)), NULL),
+                     ERR_OK);
+    assert_int_equal(learn_model_open(f->folder, MODEL_A, &live, NULL), ERR_UNSUPPORTED);
+    assert_int_equal(learn_recover(&f->options, jobs, &count, NULL), ERR_OK);
+    assert_int_equal(count, 1);
+    learn_train(&f->options, &jobs[0]);
+    assert_int_equal(learn_model_open(f->folder, MODEL_A, &live, NULL), ERR_OK);
+    learn_model_close(&live);
+}
+
 static void old_models_go_but_not_the_live_one(void **state)
 {
     struct fixture *f = *state;
@@ -393,6 +416,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_start_finds_what_waits_and_what_was_cut_short, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_live_model_without_its_file_is_made_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_live_model_of_another_version_is_made_again, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(old_models_go_but_not_the_live_one, setup, teardown),
         cmocka_unit_test(what_names_a_person_is_not_kept),

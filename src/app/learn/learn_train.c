@@ -431,13 +431,15 @@ static void job_add(struct sweep *sweep, const struct store_record *record)
         sweep->jobs[sweep->count++] = (struct learn_job){ record->workspace, record->id };
 }
 
-static bool file_is_gone(const struct learn_options *options, uint64_t id)
+/* Its file is not there, or is one of another program version. A damaged file is not made again: it
+ * is named at the start and another model stands in, until a person has looked. */
+static bool file_is_of_no_use(const struct learn_options *options, uint64_t id)
 {
-    struct model_map map;
-    enum err_code rc = model_file_map(options->folder, id, INTENT_MODEL_BYTES_MAX, &map, NULL);
+    struct learn_model model;
+    enum err_code rc = learn_model_open(options->folder, id, &model, NULL);
 
-    model_file_unmap(&map);
-    return rc == ERR_NOT_FOUND;
+    learn_model_close(&model);
+    return rc == ERR_NOT_FOUND || rc == ERR_UNSUPPORTED;
 }
 
 /* What becomes of a model at a start (true: its record changes). */
@@ -446,7 +448,7 @@ static bool model_recover(struct sweep *sweep, const struct store_record *record
 {
     bool running = is_running(model);
     bool lost = model->live && strcmp(model->status, "ready") == 0 &&
-                file_is_gone(sweep->options, record->id);
+                file_is_of_no_use(sweep->options, record->id);
 
     if (strcmp(model->status, "queued") == 0 || lost)
         job_add(sweep, record);

@@ -25,7 +25,7 @@ void intent_builder_init(struct intent_builder *builder, const struct intent_wor
 void intent_builder_fini(struct intent_builder *builder)
 {
     intent_reader_destroy(&builder->reader);
-    free(builder->coverage);
+    free(builder->unknown);
     free(builder->rows.starts);
     free(builder->rows.ids);
     free(builder->rows.values);
@@ -101,7 +101,7 @@ static void rows_reserve(struct intent_builder *builder, size_t more)
         builder->rows_cap = builder->rows_cap > 0 ? builder->rows_cap * 2 : ROWS_FIRST;
         rows->starts = mem_realloc(rows->starts, builder->rows_cap * sizeof(*rows->starts));
         rows->starts[rows->count] = used;
-        builder->coverage = mem_realloc(builder->coverage, builder->rows_cap * sizeof(float));
+        builder->unknown = mem_realloc(builder->unknown, builder->rows_cap * sizeof(float));
     }
     if (used + more > builder->nonzeros_cap) {
         size_t cap = builder->nonzeros_cap + builder->nonzeros_cap / 2;
@@ -145,6 +145,11 @@ enum err_code intent_builder_add(struct intent_builder *builder, struct slice te
     return ERR_OK;
 }
 
+void intent_builder_examples_end(struct intent_builder *builder)
+{
+    builder->example_features = builder->feature_count;
+}
+
 /* order[i] is the feature with the i-th most rows; equal ones stay in the order they were met. */
 static uint32_t *by_rows(const struct intent_builder *builder)
 {
@@ -182,7 +187,9 @@ static uint32_t *renumber(struct intent_builder *builder, uint32_t rows_min, uin
         renumbered[id] = kept;
         hashes[kept] = builder->hashes[id];
         seen_in[kept] = builder->seen_in[id];
-        groups[kept++] = builder->groups[id];
+        groups[kept++] = id < builder->example_features
+                             ? builder->groups[id]
+                             : builder->groups[id] & (uint8_t)~INTENT_GROUP_TOKEN;
     }
     free(order);
     free(builder->hashes);
@@ -200,18 +207,19 @@ static uint32_t *renumber(struct intent_builder *builder, uint32_t rows_min, uin
     return renumbered;
 }
 
-static float row_coverage(const struct intent_builder *builder, const uint32_t *ids, size_t count)
+static float row_unknown(const struct intent_builder *builder, const uint32_t *ids, size_t count,
+                         uint32_t rows_min)
 {
-    size_t tokens = 0;
-    size_t known = 0;
+    size_t unknown = 0;
 
     for (size_t i = 0; i < count; i++) {
-        if (ids[i] >= DENSE_RAW || (builder->groups[ids[i]] & INTENT_GROUP_TOKEN) == 0)
-            continue;
-        tokens++;
-        known += builder->seen_in[ids[i]] > 1; /* also by another row than this one */
+        /* Too few rows beside this one. */
+        bool rare = ids[i] >= builder->example_features || builder->seen_in[ids[i]] <= rows_min;
+
+        if (ids[i] < DENSE_RAW && (builder->groups[ids[i]] & INTENT_GROUP_TOKEN) != 0 && rare)
+            unknown++;
     }
-    return tokens > 0 ? (float)known / (float)tokens : 1;
+    return (float)unknown;
 }
 
 /* Scales one row in place: 1 + log of the count, times the weight; each group to its share. */
@@ -246,8 +254,8 @@ void intent_builder_finish(struct intent_builder *builder, uint32_t rows_min, ui
     size_t end = 0;
 
     for (size_t i = 0; i < rows->count; i++)
-        builder->coverage[i] = row_coverage(builder, rows->ids + rows->starts[i],
-                                            rows->starts[i + 1] - rows->starts[i]);
+        builder->unknown[i] = row_unknown(builder, rows->ids + rows->starts[i],
+                                          rows->starts[i + 1] - rows->starts[i], rows_min);
     renumbered = renumber(builder, rows_min, features_max);
 
     builder->weights = mem_alloc((builder->feature_count + 1) * sizeof(*builder->weights));

@@ -18,10 +18,11 @@ struct intent_builder {
     struct intent_reader *reader;
     const struct intent_words *words; /* may have none */
     struct intent_rows rows;
-    float *coverage; /* per row, as a text that is not among the others would have it */
+    float *unknown; /* per row: its words that would be unknown if it were not among the others */
     size_t rows_cap, nonzeros_cap;
     /* Per feature. */
     uint32_t feature_count, feature_cap; /* with the dense ones, once finished */
+    uint32_t example_features;           /* those met later are in no example */
     uint32_t dense_first;
     uint64_t *hashes;
     uint32_t *seen_in; /* rows that hold it */
@@ -39,6 +40,8 @@ void intent_builder_fini(struct intent_builder *builder);
 /* One more row. Fault: too many features. */
 MUST_USE enum err_code intent_builder_add(struct intent_builder *builder, struct slice text,
                                           struct err *err);
+/* The rows so far are the examples; others follow. */
+void intent_builder_examples_end(struct intent_builder *builder);
 /* Drops features that fewer than rows_min rows hold, and the rarest beyond features_max; numbers
  * the others from the most common down and the dense ones behind them; weighs and scales all rows.
  */

@@ -22,8 +22,9 @@ enum intent_group {
 
 enum {
     INTENT_GROUP_MASK = 0x7F,  /* a feature's group has one bit more: */
-    INTENT_GROUP_TOKEN = 0x80, /* it is a word or CJK character by itself; how many of a text's
-                                  words are known says whether the text is of the examples' kind */
+    INTENT_GROUP_TOKEN = 0x80, /* it is a word or CJK character by itself. In a dictionary: and it
+                                  stands in an example, not only in negatives. How many words of a
+                                  text do not says whether the text is of the examples' kind */
     /* CJK characters count in two groups, words make three features beside their grams, and two for
      * each clustering; beyond it features are dropped. */
     INTENT_FEATURES_MAX = 6 * TEXT_GRAMS_PER_MESSAGE,

@@ -216,7 +216,7 @@ static bool numbers_are_finite(const struct intent_model *model)
             return false;
     }
     return isfinite(c->offset) && isfinite(c->best) && isfinite(c->margin) && isfinite(c->scope) &&
-           isfinite(c->coverage) && isfinite(c->sharpness) && isfinite(c->threshold);
+           isfinite(c->unknown) && isfinite(c->sharpness) && isfinite(c->threshold);
 }
 
 static void model_point(struct intent_model *model, const struct intent_header *header)

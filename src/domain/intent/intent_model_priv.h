@@ -39,11 +39,12 @@ struct intent_exact {
     uint32_t intent;
 };
 
-/* score = 1 / (1 + exp(-(offset + best * z1 + margin * (z1 - z2) + scope * z0 + coverage * c))),
- * where z1 and z2 are the two best columns, z0 is the out-of-scope column and c the share of the
- * text's words that are known. */
+/* score = 1 / (1 + exp(-(offset + best * z1 + margin * (z1 - z2) + scope * z0 +
+ * unknown * log(1 + u)))), where z1 and z2 are the two best columns, z0 is the out-of-scope column
+ * and u counts the text's words that are in no example. A count, not a share: one strange word says
+ * as much in a long sentence as in a short one. */
 struct intent_calibration {
-    float offset, best, margin, scope, coverage;
+    float offset, best, margin, scope, unknown;
     float sharpness; /* the next scores: score * exp(-sharpness * (z1 - z)) */
     float threshold;
 };
@@ -113,7 +114,8 @@ struct intent_keys intent_keys_make(const struct intent_reader *reader);
 
 /* What a score is made of. */
 struct intent_evidence {
-    float best, margin, scope, coverage;
+    float best, margin, scope;
+    float unknown; /* words; a half when one of two readings knows it */
 };
 float intent_calibrate(const struct intent_calibration *calibration,
                        struct intent_evidence evidence);

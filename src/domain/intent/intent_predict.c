@@ -38,7 +38,7 @@ float intent_calibrate(const struct intent_calibration *calibration,
 {
     float logit = calibration->offset + calibration->best * evidence.best +
                   calibration->margin * evidence.margin + calibration->scope * evidence.scope +
-                  calibration->coverage * evidence.coverage;
+                  calibration->unknown * log1pf(evidence.unknown);
 
     return 1 / (1 + expf(-logit));
 }
@@ -146,11 +146,11 @@ static void scores_make(const struct intent_model *model, struct intent_scratch 
 {
     struct intent_row *row = &scratch->row;
     float *as_written = scratch->scores;
-    float coverage;
+    float unknown;
 
     intent_row_make(&model->dictionary, scratch->reader, row);
     intent_scores(model, scratch);
-    coverage = row->coverage;
+    unknown = row->unknown;
     if (!read_corrected(model, scratch))
         return;
     scratch->scores = scratch->scores_before;
@@ -159,7 +159,7 @@ static void scores_make(const struct intent_model *model, struct intent_scratch 
     intent_scores(model, scratch);
     for (uint32_t c = 0; c < model->header->lanes; c++)
         scratch->scores[c] = (scratch->scores[c] + as_written[c]) / 2;
-    row->coverage = (row->coverage + coverage) / 2;
+    row->unknown = (row->unknown + unknown) / 2;
 }
 
 /* The best columns, best first. */
@@ -195,7 +195,7 @@ static void calibrate_hits(const struct intent_model *model, const struct intent
                                           .best = best,
                                           .margin = count > 1 ? best - hits[1].score : 1,
                                           .scope = scratch->scores[model->header->classes],
-                                          .coverage = scratch->row.coverage,
+                                          .unknown = scratch->row.unknown,
                                       });
 
     for (unsigned i = 0; i < count; i++)

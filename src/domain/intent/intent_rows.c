@@ -15,8 +15,7 @@ void intent_row_init(struct intent_row *row)
 static void collect(const struct intent_dictionary *dictionary, const struct intent_reader *reader,
                     struct intent_row *row)
 {
-    size_t tokens = 0;
-    size_t known = 0;
+    size_t unknown = 0;
 
     row->count = 0;
     for (size_t i = 0; i < reader->count; i++) {
@@ -25,10 +24,10 @@ static void collect(const struct intent_dictionary *dictionary, const struct int
         uint32_t slot;
 
         row->at[i] = NONE;
-        tokens += (reader->features[i].group & INTENT_GROUP_TOKEN) != 0;
+        if ((reader->features[i].group & INTENT_GROUP_TOKEN) != 0)
+            unknown += id < 0 || (dictionary->groups[id] & INTENT_GROUP_TOKEN) == 0;
         if (id < 0)
             continue;
-        known += (reader->features[i].group & INTENT_GROUP_TOKEN) != 0;
         slot = (uint32_t)((uint64_t)id * 0x9E3779B1u) % INTENT_SEEN_SLOTS;
         while (row->seen[slot] != 0 && row->ids[row->seen[slot] - 1] != (uint32_t)id)
             slot = (slot + 1) % INTENT_SEEN_SLOTS;
@@ -40,7 +39,7 @@ static void collect(const struct intent_dictionary *dictionary, const struct int
         row->at[i] = (uint16_t)(row->seen[slot] - 1);
         row->values[row->at[i]]++;
     }
-    row->coverage = tokens > 0 ? (float)known / (float)tokens : 1;
+    row->unknown = (float)unknown;
 }
 
 static void forget(struct intent_row *row)

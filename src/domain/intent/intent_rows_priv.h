@@ -28,7 +28,7 @@ enum {
 /* One row being made; reset by intent_row_make. */
 struct intent_row {
     size_t count;
-    float coverage; /* share of the text's words that the dictionary has */
+    float unknown; /* words of the text that stand in no example */
     uint32_t ids[INTENT_ROW_MAX];
     float values[INTENT_ROW_MAX];
     uint16_t at[INTENT_FEATURES_MAX]; /* row entry of each feature of the reader, or UINT16_MAX */

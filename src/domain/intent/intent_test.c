@@ -166,6 +166,19 @@ static void what_belongs_to_no_intent_is_out_of_scope(void **state)
     assert_true(predict("can you track the parcel").in_scope);
 }
 
+/* "violin" stands in a negative, "zither" nowhere: neither is in an example, so both speak against
+ * the answer, and two of them more than one. */
+static void words_of_no_example_lower_the_score(void **state)
+{
+    float known = predict("can you track the parcel").hits[0].score;
+    float strange = predict("can you track the parcel zither").hits[0].score;
+
+    (void)state;
+    assert_true(strange < known);
+    assert_true(predict("can you track the parcel violin").hits[0].score < known);
+    assert_true(predict("can you track the parcel zither gazebo").hits[0].score < strange);
+}
+
 static void adversarial_texts_are_answered(void **state)
 {
     size_t bytes = 1 << 16;
@@ -420,6 +433,7 @@ int main(void)
         cmocka_unit_test(typos_do_not_change_the_intent),
         cmocka_unit_test(an_example_scores_one_whatever_its_dress),
         cmocka_unit_test(what_belongs_to_no_intent_is_out_of_scope),
+        cmocka_unit_test(words_of_no_example_lower_the_score),
         cmocka_unit_test(adversarial_texts_are_answered),
         cmocka_unit_test(prediction_allocates_nothing),
         cmocka_unit_test(an_explanation_names_the_word_that_decided),

@@ -32,7 +32,7 @@ enum {
 };
 
 static const float COST = 3;
-static const float SETTLED = 0.03f; /* a fifth faster; a tenth of a point, if anything, worse */
+static const float SETTLED = 0.01f; /* faster by a sixth and no worse */
 static const float IDF_POWER = 0.5f;
 static const float SECOND_SHARE = 0.15f; /* of the second learner's scores, which are larger */
 static const float LOOKS_LIKE = 0;       /* the score of an intent that a negative must not reach */
@@ -144,6 +144,7 @@ static enum err_code texts_read(struct trainer *trainer, struct err *err)
     trainer->folds = mem_alloc(count);
     for (size_t i = 0; i < set->count && rc == ERR_OK; i++)
         rc = row_add(trainer, set->items[i].text, set->items[i].intent, fold_of(trainer), err);
+    intent_builder_examples_end(&trainer->builder);
     if (rc == ERR_OK)
         rc = negatives_read(trainer, err);
     for (uint32_t i = 0; i < trainer->classes && rc == ERR_OK; i++)
@@ -198,7 +199,7 @@ static void block_try(struct trainer *trainer, struct intent_svm_run *run, const
         if (trainer->folds[row] != fold)
             continue;
         if (first == 0)
-            intent_trial_init(trials, trainer->labels[row], trainer->builder.coverage[row]);
+            intent_trial_init(trials, trainer->labels[row], trainer->builder.unknown[row]);
         intent_svm_scores(run, row, scores);
         if (second != NULL)
             intent_softmax_scores(&trainer->svm, lanes, second, row, more);
