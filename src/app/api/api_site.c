@@ -2,7 +2,10 @@
 /* Sites: a website with its public widget key, its domains and its look. */
 #include "api_priv.h"
 
+#include <stdio.h>
+
 #include "auth_visitor.h"
+#include "bot.h"
 #include "limit.h"
 
 enum {
@@ -41,6 +44,31 @@ static enum err_code site_key_make(struct api_call *call, Kefu__V1__Site *site, 
     return site->key != NULL ? ERR_OK : err_set(err, ERR_TOO_BIG, "request too large");
 }
 
+static bool rung_exists(const char *name)
+{
+    for (size_t i = 0; bot_rung_name(i) != NULL; i++)
+        if (strcmp(bot_rung_name(i), name) == 0)
+            return true;
+    return false;
+}
+
+/* What the bot would refuse as a whole is refused here, where somebody reads the reason. */
+static enum err_code ladder_check(const Kefu__V1__Site *site, struct err *err)
+{
+    char field[40];
+
+    for (size_t i = 0; i < site->n_ladder; i++) {
+        const Kefu__V1__LadderRung *rung = site->ladder[i];
+        bool known = rung_exists(rung->rung);
+        snprintf(field, sizeof(field), "ladder[%zu].%s", i, known ? "threshold" : "rung");
+        if (!known)
+            return err_set_field(err, ERR_INVALID, field, "no such rung");
+        if (!(rung->threshold >= 0.0 && rung->threshold <= 1.0))
+            return err_set_field(err, ERR_INVALID, field, "must be 0 to 1");
+    }
+    return ERR_OK;
+}
+
 static enum err_code site_check(struct api_call *call, ProtobufCMessage *msg,
                                 const ProtobufCMessage *old, struct err *err)
 {
@@ -61,6 +89,8 @@ static enum err_code site_check(struct api_call *call, ProtobufCMessage *msg,
     if (rc == ERR_OK && site->idle_close_minutes > IDLE_CLOSE_MINUTES_MAX)
         rc = err_set_field(err, ERR_INVALID, "idleCloseMinutes", "at most %d",
                            IDLE_CLOSE_MINUTES_MAX);
+    if (rc == ERR_OK)
+        rc = ladder_check(site, err);
     if (rc == ERR_OK && old == NULL)
         rc = site_key_make(call, site, err);
     return rc;

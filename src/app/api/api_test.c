@@ -329,6 +329,26 @@ static void record_lives_through_versions_and_repeats(void **state)
     assert_non_null(strstr(call(f, "GET", "/api/v1/audit", ""), "faq-entries.delete"));
 }
 
+static void a_ladder_is_checked_before_the_bot_has_to_climb_it(void **state)
+{
+    struct fixture *f = *state;
+    char id[32], path[64];
+
+    set_up(f);
+    text_take(call(f, "GET", "/api/v1/sites", ""), "id", id, sizeof(id));
+    snprintf(path, sizeof(path), "/api/v1/sites/%s", id);
+    call(f, "PATCH", path, "{\"ladder\":[{\"rung\":\"faq\",\"threshold\":1},{\"rung\":\"flow\"}]}");
+    assert_int_equal(f->reply.status, 200);
+    call(f, "PATCH", path, "{\"ladder\":[{\"rung\":\"faq\"},{\"rung\":\"Faq\"}]}");
+    assert_int_equal(f->reply.status, 400);
+    assert_non_null(strstr(f->reply.body.ptr, "\"field\":\"ladder[1].rung\""));
+    call(f, "PATCH", path, "{\"ladder\":[{\"rung\":\"faq\",\"threshold\":1.01}]}");
+    assert_int_equal(f->reply.status, 400);
+    assert_non_null(strstr(f->reply.body.ptr, "\"field\":\"ladder[0].threshold\""));
+    call(f, "PATCH", path, "{\"ladder\":[{\"rung\":\"faq\",\"threshold\":-0.01}]}");
+    assert_int_equal(f->reply.status, 400);
+}
+
 static void api_token_reaches_no_further_than_its_scopes(void **state)
 {
     struct fixture *f = *state;
@@ -936,6 +956,7 @@ int main(void)
         CASE(changes_by_cookie_need_the_token_and_our_origin),
         CASE(every_route_answers_each_role_by_its_permission),
         CASE(record_lives_through_versions_and_repeats),
+        CASE(a_ladder_is_checked_before_the_bot_has_to_climb_it),
         CASE(api_token_reaches_no_further_than_its_scopes),
         CASE(a_deleted_token_ends_its_sockets),
         CASE(tokens_are_listed_page_by_page),
