@@ -38,6 +38,12 @@ export function createAppRouter(): Router {
             name: "routing",
             component: () => import("./features/routing/RoutingView.vue"),
           },
+          {
+            path: "sites",
+            name: "sites",
+            component: () => import("./features/sites/SitesView.vue"),
+            meta: { admin: true },
+          },
         ],
       },
       { path: "/:rest(.*)*", redirect: "/" },
