@@ -3,9 +3,9 @@
  * the agent's console both know of each other? Two turns are committed and synced on the way: the
  * closing and the assignment. Measured on an idle server, which is the baseline, and again while
  * the same server answers questions at a share of its capacity (--load), which is measured first.
- * One agent, one free place at a time; whoever was served asks for a person again. The console
- * watches the conversations, not the inbox: at tens of thousands of turns a second of one workspace
- * an inbox would measure how fast this client reads rows. */
+ * One agent, one free place at a time; whoever was served asks for a person again. The console has
+ * the inbox open, as consoles have: it hears of the assignment by a row, and the load is all in its
+ * workspace. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ enum {
     PROBE_SECONDS = 4,
     REPLY_MAX = 64 * 1024,
     LOAD_CONNECTIONS = 64,
-    WATCH_ID = 2, /* of every subscription's frame; closes count from the next one */
+    INBOX_ID = 2, /* of the subscription's frame; closes count from the next one */
 };
 
 struct guest {
@@ -42,7 +42,8 @@ static struct {
     struct guest *wanted; /* who was told first, of the pair that is waited for */
     char seen[24];        /* conversation that the console was told of */
     int64_t closed_us, visitor_us, console_us;
-    unsigned subscribed; /* 1: welcome; and one for each conversation */
+    bool welcome, subscribed;
+    uint64_t rows, relists; /* that the console was sent */
     struct bench_hist hist;
     uint64_t count;
 } run;
@@ -159,22 +160,34 @@ static void on_open(struct bench_ws *ws)
     send_text(ws, frame);
 }
 
+/* Before the present turn: rows of these change for other reasons too. */
+static bool held(const char *conv)
+{
+    for (unsigned i = 0; i < VISITORS; i++) {
+        if (strcmp(run.guests[i].conv, conv) == 0)
+            return run.guests[i].held && &run.guests[i] != run.wanted;
+    }
+    return true; /* nobody of ours */
+}
+
 static void desk_hears(struct slice message)
 {
     char conv[24];
     uint32_t id;
     enum bench_frame kind = bench_frame_kind(message, &id);
 
-    if (kind == FRAME_WELCOME)
-        run.subscribed = 1;
-    if (kind == FRAME_ACK && id == WATCH_ID)
-        run.subscribed++;
+    run.welcome = run.welcome || kind == FRAME_WELCOME;
+    run.subscribed = run.subscribed || (kind == FRAME_ACK && id == INBOX_ID);
+    run.relists += bench_frame_has(message, "{\"resync\":{}}");
     if (kind == FRAME_ERROR)
         bench_fail("console: %.*s", SLICE_ARGS(message));
-    if (kind != FRAME_EVENT || !bench_frame_has(message, "\"kind\":\"assigned\"") ||
-        run.closed_us == 0)
+    if (kind != FRAME_ROW)
         return;
-    if (bench_frame_text(message, "conversationId", conv, sizeof(conv)) && run.console_us == 0) {
+    run.rows++;
+    if (run.closed_us == 0 || !bench_frame_has(message, "\"state\":\"agent\"") ||
+        !bench_frame_text(message, "id", conv, sizeof(conv)) || held(conv))
+        return;
+    if (run.console_us == 0) {
         snprintf(run.seen, sizeof(run.seen), "%s", conv);
         run.console_us = bench_now_us();
     }
@@ -239,13 +252,16 @@ static unsigned held_count(void)
     return count;
 }
 
-static void watch(const struct guest *guest)
+static void inbox_open(int64_t end)
 {
-    char frame[128];
+    char frame[64];
 
-    snprintf(frame, sizeof(frame), "{\"id\":%d,\"subscribe\":{\"conversationId\":\"%s\"}}",
-             WATCH_ID, guest->conv);
+    while (!run.welcome && bench_now_us() < end)
+        bench_ws_poll(run.pool, 1000);
+    snprintf(frame, sizeof(frame), "{\"id\":%d,\"subscribe\":{\"inbox\":true}}", INBOX_ID);
     send_text(run.desk, frame);
+    while (!run.subscribed && bench_now_us() < end)
+        bench_ws_poll(run.pool, 1000);
 }
 
 /* The agent's places fill; the others wait. */
@@ -255,17 +271,13 @@ static void begin(const struct bench_server *server)
 
     agent_login(server);
     run.desk = bench_ws_connect(run.pool, server->process.port, "/ws", "kefu.v1.json", NULL);
-    while (run.subscribed == 0 && bench_now_us() < end)
-        bench_ws_poll(run.pool, 1000);
+    inbox_open(end);
     for (unsigned i = 0; i < VISITORS; i++) {
         struct guest *guest = &run.guests[i];
 
         guest->ws = bench_ws_connect(run.pool, server->process.port, "/ws", "kefu.v1.json", NULL);
         guest->ws->user = guest;
         while (guest->conv[0] == '\0' && bench_now_us() < end)
-            bench_ws_poll(run.pool, 1000);
-        watch(guest);
-        while (run.subscribed < i + 2 && bench_now_us() < end)
             bench_ws_poll(run.pool, 1000);
     }
     while (held_count() == 0 && bench_now_us() < end)
@@ -304,10 +316,11 @@ static void once(unsigned turn)
     if (guest == NULL)
         bench_fail("the agent has nobody");
     run.visitor_us = run.console_us = 0;
+    run.wanted = NULL;
     bench_client_id(client_id);
     snprintf(frame, sizeof(frame),
              "{\"id\":%u,\"close\":{\"conversationId\":\"%s\",\"clientId\":\"%s\"}}",
-             WATCH_ID + 1 + run.next_id++, guest->conv, client_id);
+             INBOX_ID + 1 + run.next_id++, guest->conv, client_id);
     run.closed_us = bench_now_us();
     end = run.closed_us + PATIENCE_US;
     send_text(run.desk, frame);
@@ -330,7 +343,7 @@ static void measure(double seconds)
     int64_t end = bench_now_us() + (int64_t)(seconds * 1e6);
 
     memset(&run.hist, 0, sizeof(run.hist));
-    run.count = 0;
+    run.count = run.rows = run.relists = 0;
     for (unsigned turn = 0; bench_now_us() < end; turn++)
         once(turn);
 }
@@ -406,6 +419,8 @@ int bench_assign_main(const struct bench_args *args)
     bench_report_number(&out, "assignments", (double)run.count);
     bench_report_number(&out, "p50Ms", bench_hist_quantile_us(&run.hist, 0.5) / 1000);
     bench_report_number(&out, "p99Ms", bench_hist_quantile_us(&run.hist, 0.99) / 1000);
+    bench_report_number(&out, "rowsPerSecond", (double)run.rows / seconds);
+    bench_report_number(&out, "listsPerMinute", (double)run.relists * 60 / seconds);
     bench_report_number(&out, "idleAssignments", (double)idle_count);
     bench_report_number(&out, "idleP50Ms", idle_p50);
     bench_report_number(&out, "idleP99Ms", idle_p99);

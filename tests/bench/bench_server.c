@@ -204,7 +204,7 @@ enum bench_frame bench_frame_kind(struct slice frame, uint32_t *id)
     } kinds[] = {
         { "\"ack\"", FRAME_ACK },         { "\"event\"", FRAME_EVENT },
         { "\"error\"", FRAME_ERROR },     { "\"welcome\"", FRAME_WELCOME },
-        { "\"history\"", FRAME_HISTORY },
+        { "\"history\"", FRAME_HISTORY }, { "\"conversation\"", FRAME_ROW },
     };
     struct slice rest = frame;
 

@@ -25,7 +25,15 @@ int bench_http_get(uint16_t port, const char *path, char *body, size_t body_size
 double bench_metric(uint16_t port, const char *name);
 
 /* Frames, read by key: the encoder writes `{"id":N,"ack":{…}}` in schema order. */
-enum bench_frame { FRAME_OTHER, FRAME_WELCOME, FRAME_ACK, FRAME_ERROR, FRAME_EVENT, FRAME_HISTORY };
+enum bench_frame {
+    FRAME_OTHER,
+    FRAME_WELCOME,
+    FRAME_ACK,
+    FRAME_ERROR,
+    FRAME_EVENT,
+    FRAME_HISTORY,
+    FRAME_ROW, /* of the inbox */
+};
 enum bench_frame bench_frame_kind(struct slice frame, uint32_t *id);
 /* The digits after `"key":` or `"key":"`; 0 when missing. */
 uint64_t bench_frame_u64(struct slice frame, const char *key);

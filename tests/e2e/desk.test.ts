@@ -23,6 +23,8 @@ after(() => server.destroy());
 const password = "a long enough password";
 const capacity = 3;
 const visitors = 50;
+const stormVisitors = 120;
+const stormWaves = 12;
 
 const routing = {
   skills: ["returns"],
@@ -405,4 +407,69 @@ test("an offer rings, is declined, rings elsewhere, is accepted; misses set away
       ),
     ),
   );
+});
+
+test("an inbox stays right through a storm of other conversations", async () => {
+  await configured();
+  const session = await boss.socket();
+  const known = new Map<string, number>(); // head of each conversation, as the list has it
+  let read = 0;
+  const note = (row: Frame) =>
+    known.set(
+      row["id"],
+      Math.max(known.get(row["id"]) ?? 0, row["headSeq"] as number),
+    );
+  const list = async () => {
+    await session.ask({ subscribe: { inbox: true } });
+    for (let after = ""; ;) {
+      const page = await json(
+        boss.call("GET", `/conversations?limit=200&after=${after}`),
+      );
+      for (const row of (page["items"] ?? []) as Frame[]) note(row);
+      after = (page["next"] ?? "") as string;
+      if (after === "") return;
+    }
+  };
+  // As the console does it: rows as they come, and the list again when it is told of a gap.
+  const follow = async () => {
+    let gap = false;
+    for (; read < session.frames.length; read++) {
+      const frame = session.frames[read] as Frame;
+      if (frame["conversation"]) note(frame["conversation"].conversation);
+      if (frame["resync"] && !frame["resync"].conversationId) gap = true;
+    }
+    if (gap) await list();
+  };
+  await list();
+  const guests = await Promise.all(
+    Array.from({ length: stormVisitors }, async () => {
+      const guest = await visitor(server);
+      const ack = await guest.ask({
+        start: { clientId: clientId(), text: "你好" },
+      });
+      return { guest, id: ack["ack"].conversationId as string };
+    }),
+  );
+  for (let wave = 0; wave < stormWaves; wave++) {
+    const asked = guests.map(({ guest, id }) => {
+      const frame = guest.tell({
+        send: { conversationId: id, clientId: clientId(), text: "多久能发货" },
+      });
+      return guest.wait((answer) => answer["id"] === frame);
+    });
+    const answered = await session.ask({ setPresence: { status: "busy" } });
+    assert.ok(answered["ack"], "the console is answered meanwhile");
+    await Promise.all(asked);
+    await follow();
+  }
+  const heads = guests.map(({ guest, id }) => ({
+    id,
+    seq: Math.max(...guest.frames.map((frame) => frame["event"]?.seq ?? 0)),
+  }));
+  await until("the list has every conversation as it is", async () => {
+    await follow();
+    return heads.every(({ id, seq }) => (known.get(id) ?? 0) >= seq);
+  });
+  assert.equal(session.closed, null);
+  session.drop();
 });

@@ -103,7 +103,7 @@ void chat_destroy(struct chat **chat_ptr)
     turns_free(chat);
     live_free(chat);
     topics_free(&chat->topics);
-    topics_free(&chat->inboxes);
+    inboxes_free(chat);
     map_u64_fini(&chat->convs);
     map_u64_fini(&chat->visitors);
     map_u64_fini(&chat->asks);
@@ -595,15 +595,6 @@ void chat_unsubscribe(struct chat *chat, struct chat_session session, struct con
     topic_release(&chat->topics, topic);
 }
 
-void chat_unsubscribe_inbox(struct chat *chat, struct chat_session session,
-                            struct workspace_id workspace)
-{
-    struct topic *topic = map_u64_get(&chat->inboxes, workspace.v);
-
-    sub_remove(chat, topic, session);
-    topic_release(&chat->inboxes, topic);
-}
-
 void chat_conv_quarantine(struct chat *chat, struct conv_id id)
 {
     struct conv *conv = conv_find(chat, id);
@@ -623,6 +614,7 @@ void chat_tick(struct chat *chat)
     chat_clock(chat);
     due_run(chat);
     push_owed(chat);
+    chat_rows(chat);
     desk_tell_owed(chat);
     desk_open_tell(chat);
     conv_sweep_stale(chat);

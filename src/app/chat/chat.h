@@ -182,7 +182,8 @@ enum chat_push_kind {
     CHAT_PUSH_TYPING, /* the rest is lossy: refused means gone */
     CHAT_PUSH_QUEUE,
     CHAT_PUSH_READ,
-    CHAT_PUSH_CONVERSATION,
+    CHAT_PUSH_CONVERSATION, /* a row of the inbox: refused means that the list has a gap */
+    CHAT_PUSH_RELIST,       /* rows of the inbox were left out: it is to be listed again */
 };
 
 /* One push to many sessions, borrowed until ops.deliver returns. Encoded at most once per format,
@@ -300,6 +301,7 @@ struct chat_desk_report {
 };
 
 enum { CHAT_ACTIVITY_MS = 60 * 1000 }; /* the desk counts silence in tens of minutes */
+enum { CHAT_ROWS_MS = 100 };           /* what an eye takes for at once */
 
 /* What a conversation that wants a person is routed by. */
 struct chat_route_ask {
@@ -387,6 +389,8 @@ struct chat_ops {
     bool (*act)(void *ctx, const struct chat_act *act);
     /* The first turn of a batch was decided: call chat_flush at the end of this loop turn. */
     void (*want_flush)(void *ctx);
+    /* Rows of an inbox changed: call chat_rows CHAT_ROWS_MS from now. May be NULL: at each tick. */
+    void (*want_rows)(void *ctx);
     void *ctx;
 };
 
@@ -423,6 +427,8 @@ void chat_unsubscribe(struct chat *chat, struct chat_session session, struct con
 void chat_unsubscribe_inbox(struct chat *chat, struct chat_session session,
                             struct workspace_id workspace);
 
+/* The end of a window: sends the rows that changed in it to those who have the inbox open. */
+void chat_rows(struct chat *chat);
 /* From here on no new turn is decided (ERR_UNAVAILABLE); what is in flight still completes. */
 void chat_stop(struct chat *chat);
 /* End of a loop turn: hands the decided turns to the store. */
@@ -469,6 +475,7 @@ struct chat_stats {
     uint64_t rate_limited;
     uint64_t loads;
     uint64_t resyncs;
+    uint64_t relists;   /* of an inbox */
     uint32_t live;      /* conversations */
     uint32_t in_flight; /* turns */
     uint32_t waiting;   /* actions */

@@ -542,29 +542,6 @@ static void now_subscribe(struct chat *chat, struct conv *conv, const struct cha
     chat_reply_ack(chat, action->from, action->cookie, conv->id, conv->seen_seq, chat_now(chat));
 }
 
-void subscribe_inbox(struct chat *chat, const struct chat_action *action)
-{
-    struct topic *topic;
-    struct err err = { 0 };
-
-    if (action->off) {
-        chat_unsubscribe_inbox(chat, action->from, action->workspace);
-    } else {
-        topic = topic_obtain(&chat->inboxes, action->workspace.v);
-        if (topic == NULL) {
-            chat_refuse_busy(chat, action, "too many workspaces");
-            return;
-        }
-        if (sub_add(chat, topic, action->from, &err) != ERR_OK) {
-            chat_refuse(chat, action, &err);
-            return;
-        }
-    }
-    chat_reply_ack(chat, action->from, action->cookie, (struct conv_id){ 0 }, 0, chat_now(chat));
-    if (!action->off)
-        push_unsettled_rows(chat, action->from, action->workspace);
-}
-
 /* ---- small turns ----------------------------------------------------------------------------- */
 
 static void turn_attributes(struct turn *turn, Kefu__V1__Event *event,

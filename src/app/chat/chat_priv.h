@@ -12,6 +12,7 @@
  *   chat_care.c    whose a conversation is, and its end
  *   chat_sub.c     who listens, and handing one push to many
  *   chat_read.c    history, heads, rows of the inbox
+ *   chat_inbox.c   changed rows to those who have the inbox open
  *   chat_desk.c    what the desk asks, deadlines
  *   chat_query.c   the worker's side of a query */
 #ifndef KEFU_CHAT_PRIV_H
@@ -36,12 +37,16 @@ enum {
     DUE_LOAD_MS = 5 * 60 * 1000,             /* deadlines are loaded this often ... */
     DUE_AHEAD_MS = 10 * 60 * 1000,           /* ... and this far ahead */
     DUE_MAX = 512 * 1024,
-    EVICT_PER_TICK = 8192, /* bounds a tick */
-    EVICT_TRIES = 1024,    /* the oldest are nearly always idle; the others move to the end */
-    APPEND_CHUNK = 256,    /* turns of one call to the store */
-    RETRY_MS = 1000,       /* hint to clients that were answered busy */
-    INBOX_ROWS_MAX = 200,  /* of half a kilobyte: a session's queue takes that twice */
-    INBOX_WALK_MAX = 8192, /* conversations looked at for them: 1 ms */
+    EVICT_PER_TICK = 8192,  /* bounds a tick */
+    EVICT_TRIES = 1024,     /* the oldest are nearly always idle; the others move to the end */
+    APPEND_CHUNK = 256,     /* turns of one call to the store */
+    RETRY_MS = 1000,        /* hint to clients that were answered busy */
+    INBOX_ROWS_MAX = 200,   /* of half a kilobyte: a session's queue takes that twice */
+    INBOX_WALK_MAX = 8192,  /* conversations looked at for them: 1 ms */
+    INBOX_AT_ONCE_MAX = 32, /* rows of a window: 300 offers and assignments a second and shard */
+    INBOX_WINDOW_ROWS_MAX = 64, /* at its end: an eighth of a session's queue */
+    INBOX_WINDOW_BOTS_MAX = 32, /* of these, rows that no person has to do with */
+    INBOX_RELIST_MS = 2000,     /* between two of "list again": a list reads 50 rows of a table */
 };
 
 /* ---- waiting --------------------------------------------------------------------------------- */
@@ -144,6 +149,7 @@ struct conv {
     int64_t due_entry; /* which entry of the heap counts; 0: none */
     bool resync;       /* loaded anew after a failure: who listens may have missed something */
     bool desk_owed;    /* the last report found no room */
+    bool row_due;      /* changed since the inbox was told, and noted there */
     bool marks_dirty;  /* read marks not yet stored */
     uint32_t visitor_read, agent_read;
     uint64_t agent_reader; /* whose agent_read is */
@@ -245,7 +251,9 @@ struct chat {
     struct map_u64 convs;    /* conv id -> struct conv */
     struct map_u64 visitors; /* visitor id -> struct visitor */
     struct map_u64 topics;   /* conv id -> struct topic: agents that watch it */
-    struct map_u64 inboxes;  /* workspace id -> struct topic */
+    struct map_u64 inboxes;  /* workspace id -> struct inbox */
+    struct inbox *inbox_due; /* those that a window is open for */
+    uint64_t position;       /* of the turn that was committed last */
     struct map_u64 asks;     /* token -> struct ask */
     struct conv *oldest, *newest;
     struct turn *free_turns;
@@ -436,7 +444,6 @@ void chat_action_run(struct chat *chat, struct conv *conv, struct run *run);
 /* Sets the deadline that follows from the conversation's state. */
 void action_due(struct chat *chat, struct conv *conv);
 void target_known(struct lookup *lookup, const struct chat_query *query);
-void subscribe_inbox(struct chat *chat, const struct chat_action *action);
 
 /* What an action adds to its turn. No event: nothing to change, which is fine. A fault leaves the
  * turn half made; it is aborted. */
@@ -548,10 +555,9 @@ void sub_remove(struct chat *chat, struct topic *topic, struct chat_session sess
 struct topic *topic_obtain(struct map_u64 *map, uint64_t key);
 void topic_release(struct map_u64 *map, struct topic *topic);
 void push_event(struct chat *chat, struct conv *conv, const Kefu__V1__StoredEvent *stored);
-void push_row(struct chat *chat, struct conv *conv);
-/* To one session: the rows that a list read from the tables would not have, newest first. */
-void push_unsettled_rows(struct chat *chat, struct chat_session session,
-                         struct workspace_id workspace);
+/* To everybody of the topic; a refusal is not owed. False: somebody refused it. */
+bool push_to_topic(struct chat *chat, struct topic *topic, struct conv_id conv,
+                   enum chat_push_kind kind, uint32_t head, Kefu__V1__ServerFrame *frame);
 void push_typing(struct chat *chat, struct conv *conv, const struct chat_action *action,
                  bool draft);
 void push_read(struct chat *chat, struct conv *conv, enum actor_kind reader, uint32_t seq);
@@ -561,6 +567,12 @@ void push_resync(struct chat *chat, struct conv *conv);
 void push_owed(struct chat *chat);
 bool conv_heard(struct chat *chat, const struct conv *conv); /* somebody listens */
 bool conv_owes(struct chat *chat, const struct conv *conv);
+
+/* chat_inbox.c */
+/* It changed. person: somebody should act on it, or did. */
+void push_row(struct chat *chat, struct conv *conv, bool person);
+void subscribe_inbox(struct chat *chat, const struct chat_action *action);
+void inboxes_free(struct chat *chat);
 
 /* chat_read.c */
 void read_history(struct chat *chat, struct conv *conv, const struct chat_action *action);

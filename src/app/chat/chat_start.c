@@ -438,6 +438,6 @@ void page_run(struct chat *chat, const struct chat_action *action)
         if (conv->stale || conv->head.life.state == CONV_CLOSED)
             continue;
         conv_page_set(conv, &action->page);
-        push_row(chat, conv);
+        push_row(chat, conv, false);
     }
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who listens, and one push handed to many. A topic is a visitor (its sessions see every
  * conversation of it, public events only), a conversation (agents, everything), or a workspace's
- * inbox. A push is encoded at most once per format, when a receiver asks. An event that a receiver
- * could not take is owed: before anything else of that topic it gets a resync with the head that
- * it may see, which makes the client fetch the gap. */
+ * inbox (chat_inbox.c). A push is encoded at most once per format, when a receiver asks. An event
+ * that a receiver could not take is owed: before anything else of that topic it gets a resync with
+ * the head that it may see, which makes the client fetch the gap. */
 #include "chat_priv.h"
 
 #include <stdlib.h>
@@ -118,11 +118,21 @@ static void mark_refused(struct topic *topic, const struct chat_receiver *receiv
     }
 }
 
+static bool any_refused(const struct chat_receiver *receivers, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (receivers[i].refused)
+            return true;
+    }
+    return false;
+}
+
 /* Everybody of the topic who is owed nothing, shard by shard; except: the sender of something
- * lossy that it need not see. must: a refusal is owed. */
-static void deliver(struct chat *chat, struct topic *topic, struct chat_push *push, bool must,
+ * lossy that it need not see. must: a refusal is owed. False: somebody refused it. */
+static bool deliver(struct chat *chat, struct topic *topic, struct chat_push *push, bool must,
                     const struct chat_session *except)
 {
+    bool taken = true;
     uint32_t done = 0;
     uint32_t shard = 0;
 
@@ -144,11 +154,13 @@ static void deliver(struct chat *chat, struct topic *topic, struct chat_push *pu
         if (count > 0) {
             chat->options.ops.deliver(chat->options.ops.ctx, (uint16_t)shard, chat->receivers,
                                       count, push);
+            taken = taken && !any_refused(chat->receivers, count);
             if (must)
                 mark_refused(topic, chat->receivers, count);
         }
         shard++;
     }
+    return taken;
 }
 
 static bool deliver_resync(struct chat *chat, struct chat_session session, struct conv_id conv,
@@ -206,7 +218,15 @@ static void push_frame(struct chat *chat, struct topic *topic, struct conv *conv
     struct chat_push push = { kind, conv->id, head, frame, { { 0 } }, chat };
 
     if (topic != NULL && topic->count > 0)
-        deliver(chat, topic, &push, kind == CHAT_PUSH_EVENT, except);
+        (void)deliver(chat, topic, &push, kind == CHAT_PUSH_EVENT, except);
+}
+
+bool push_to_topic(struct chat *chat, struct topic *topic, struct conv_id conv,
+                   enum chat_push_kind kind, uint32_t head, Kefu__V1__ServerFrame *frame)
+{
+    struct chat_push push = { kind, conv, head, frame, { { 0 } }, chat };
+
+    return deliver(chat, topic, &push, false, NULL);
 }
 
 /* A reader that is owed a resync is told after the event, with a head that includes it. */
@@ -238,71 +258,6 @@ void push_event(struct chat *chat, struct conv *conv, const Kefu__V1__StoredEven
         return;
     event.prev_seq = event.seq - 1;
     push_event_to(chat, watchers, conv, &event, false);
-}
-
-struct row_frame {
-    Kefu__V1__ServerFrame frame;
-    Kefu__V1__ConversationPush body;
-    Kefu__V1__Conversation row;
-};
-
-static void row_frame_make(struct chat *chat, const struct conv *conv, struct row_frame *out)
-{
-    arena_reset(&chat->scratch);
-    kefu__v1__server_frame__init(&out->frame);
-    kefu__v1__conversation_push__init(&out->body);
-    conv_row(conv, &chat->scratch, &out->row);
-    out->body.conversation = &out->row;
-    out->frame.body_case = KEFU__V1__SERVER_FRAME__BODY_CONVERSATION;
-    out->frame.conversation = &out->body;
-}
-
-void push_row(struct chat *chat, struct conv *conv)
-{
-    struct topic *inbox =
-        chat->inboxes.count > 0 ? map_u64_get(&chat->inboxes, conv->workspace.v) : NULL;
-    struct row_frame row;
-
-    if (inbox == NULL || inbox->count == 0)
-        return;
-    row_frame_make(chat, conv, &row);
-    push_frame(chat, inbox, conv, CHAT_PUSH_CONVERSATION, conv->seen_seq, &row.frame, NULL);
-}
-
-static bool push_row_to(struct chat *chat, const struct conv *conv, struct chat_session session)
-{
-    struct chat_receiver receiver = { .session = session };
-    struct row_frame row;
-    struct chat_push push = {
-        CHAT_PUSH_CONVERSATION, conv->id, conv->seen_seq, &row.frame, { { 0 } }, chat
-    };
-
-    row_frame_make(chat, conv, &row);
-    chat->options.ops.deliver(chat->options.ops.ctx, session.shard, &receiver, 1, &push);
-    return !receiver.refused;
-}
-
-/* Whoever opens the inbox reads the list from the tables, and hears of changes from now on. What is
- * committed and not yet settled is in neither: a conversation that was given to an agent as it came
- * online would be missing. Unsettled ones were touched a moment ago, so the walk is short. */
-void push_unsettled_rows(struct chat *chat, struct chat_session session,
-                         struct workspace_id workspace)
-{
-    unsigned walked = 0;
-    unsigned sent = 0;
-    struct conv *conv = chat->newest;
-
-    for (; conv != NULL && walked < INBOX_WALK_MAX && sent < INBOX_ROWS_MAX; conv = conv->older) {
-        walked++;
-        if (conv->workspace.v != workspace.v || !conv->loaded || conv->seen_seq == 0)
-            continue;
-        conv_settle(chat, conv);
-        if (conv->overlay_count == 0)
-            continue;
-        if (!push_row_to(chat, conv, session))
-            return; /* a reader that slow lists again when it comes back */
-        sent++;
-    }
 }
 
 void push_typing(struct chat *chat, struct conv *conv, const struct chat_action *action, bool draft)

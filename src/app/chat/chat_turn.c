@@ -553,6 +553,11 @@ void chat_flush(struct chat *chat)
         buf_clear(&chat->batch);
 }
 
+static bool waits_for_person(const struct conv_head *head)
+{
+    return head->life.state == CONV_QUEUED || head->life.state == CONV_AGENT;
+}
+
 static void turn_deliver(struct chat *chat, struct turn *turn)
 {
     struct conv *conv = turn->conv;
@@ -567,7 +572,7 @@ static void turn_deliver(struct chat *chat, struct turn *turn)
     for (size_t i = 0; i < turn->msg.n_events; i++)
         push_event(chat, conv, turn->msg.events[i]);
     if (turn->msg.n_events > 0)
-        push_row(chat, conv);
+        push_row(chat, conv, waits_for_person(&turn->before) || waits_for_person(&conv->head));
 }
 
 /* The profile is kept only while it has to be written, unless it changed again meanwhile. */
@@ -585,6 +590,7 @@ static void turn_done(struct chat *chat, struct turn *turn, uint64_t position)
     struct conv *conv = turn->conv;
 
     conv->in_flight--;
+    chat->position = position;
     conv_overlay_add(chat, conv, turn, position);
     chat->stats.turns++;
     if (turn->msg.visitor != NULL)

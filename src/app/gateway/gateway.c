@@ -449,10 +449,21 @@ static bool resync_send(struct gateway_session *session, struct gateway_head *he
     return !head->owed;
 }
 
+static bool list_send(struct gateway_session *session)
+{
+    Kefu__V1__ServerFrame frame = KEFU__V1__SERVER_FRAME__INIT;
+    Kefu__V1__Resync resync = KEFU__V1__RESYNC__INIT;
+
+    frame.body_case = KEFU__V1__SERVER_FRAME__BODY_RESYNC;
+    frame.resync = &resync;
+    session->list_owed = !gateway_session_send(session, &frame);
+    return !session->list_owed;
+}
+
 /* False: something is still owed. */
 static bool owed_send(struct gateway_session *session)
 {
-    session->owed = false;
+    session->owed = session->list_owed && !list_send(session);
     for (uint16_t i = 0; i < session->head_count; i++) {
         struct gateway_head *head = gateway_head_at(session, i);
 
@@ -489,6 +500,28 @@ void gateway_session_drained(struct gateway *gateway, uint64_t handle)
         (void)owed_send(session);
 }
 
+static bool rows_fit(const struct gateway_session *session, struct slice frame)
+{
+    return session->ops->pending == NULL ||
+           session->ops->pending(session->link) + frame.len <= GATEWAY_ROWS_BYTES_MAX;
+}
+
+/* Who is to list again is told so first, and not while its queue is full of rows: it would list
+ * and have the same gap. */
+static void row_send(struct gateway_session *session, enum chat_push_kind kind, struct slice frame)
+{
+    bool told;
+
+    if (kind == CHAT_PUSH_RELIST)
+        session->list_owed = session->owed = true;
+    told = rows_fit(session, frame) && (!session->list_owed || list_send(session));
+    if (told && kind == CHAT_PUSH_RELIST)
+        return;
+    if (told && frame.len > 0 && session->ops->send(session->link, frame, session->proto))
+        return;
+    session->list_owed = session->owed = true;
+}
+
 bool gateway_push(struct gateway *gateway, uint64_t handle, enum chat_push_kind kind,
                   struct conv_id conv, uint32_t head_seq, struct slice frame)
 {
@@ -496,6 +529,10 @@ bool gateway_push(struct gateway *gateway, uint64_t handle, enum chat_push_kind 
 
     if (session == NULL || session->state != GATEWAY_OPEN)
         return true; /* gone, and its chat will hear of that */
+    if (kind == CHAT_PUSH_CONVERSATION || kind == CHAT_PUSH_RELIST) {
+        row_send(session, kind, frame);
+        return true;
+    }
     if (kind == CHAT_PUSH_EVENT || kind == CHAT_PUSH_RESYNC)
         gateway_session_head(session, conv.v, head_seq);
     if (session->owed && (kind == CHAT_PUSH_EVENT || kind == CHAT_PUSH_RESYNC) &&

@@ -16,6 +16,7 @@
 #include "auth_secret.h"
 #include "chat.h"
 #include "clock.h"
+#include "limit.h"
 #include "slice.h"
 
 #include "kefu/v1/api.pb-c.h"
@@ -30,6 +31,8 @@ enum {
     GATEWAY_SESSIONS_MAX = 100000,
     GATEWAY_SUBSCRIPTIONS_MAX = 200, /* conversations that one agent's session watches */
     GATEWAY_HEADS_MAX = 256,         /* conversations whose head a session keeps */
+    /* Of a session's queue: a reader too slow for the rows still gets its answers. */
+    GATEWAY_ROWS_BYTES_MAX = LIMIT_SESSION_QUEUE_BYTES_MAX / 2,
     GATEWAY_REVOKED_MAX = 256, /* newest revocations; only those of the last half minute matter */
 };
 
@@ -45,6 +48,8 @@ enum gateway_close {
 struct gateway_link {
     /* False: its queue would pass LIMIT_SESSION_QUEUE_BYTES_MAX; nothing was queued. */
     bool (*send)(void *link, struct slice frame, bool binary);
+    /* Bytes that its queue holds. May be NULL: nobody knows. */
+    size_t (*pending)(void *link);
     /* A ping of the transport; false: two before it are unanswered. May be NULL. */
     bool (*ping)(void *link);
     /* The link reports gateway_session_gone itself, at once or later. */
@@ -128,7 +133,9 @@ struct gateway_frame {
 void gateway_frame_build(const struct chat_reply *reply, struct gateway_frame *room);
 /* That frame, for one of our sessions. */
 void gateway_answer(struct gateway *gateway, uint64_t session, const Kefu__V1__ServerFrame *frame);
-/* A push's bytes in the session's format. False: it could not take it. */
+/* A push's bytes in the session's format. False: it could not take it. Rows of the inbox leave room
+ * for answers (GATEWAY_ROWS_BYTES_MAX) and are never refused: what the session cannot take, it
+ * lists again, and before any later row it is told so. */
 bool gateway_push(struct gateway *gateway, uint64_t session, enum chat_push_kind kind,
                   struct conv_id conv, uint32_t head_seq, struct slice frame);
 /* An event or resync of this conversation could not be handed to the session: before any later one

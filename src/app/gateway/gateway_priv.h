@@ -52,7 +52,8 @@ struct gateway_session {
     uint8_t state : 2; /* enum gateway_state */
     bool proto : 1;    /* speaks protobuf, else JSON */
     bool visitor_new : 1;
-    bool owed : 1; /* some head is */
+    bool owed : 1;      /* some head is, or the list */
+    bool list_owed : 1; /* rows of the inbox were left out */
     uint8_t key_id;
 };
 /* 50,000 idle visitors have one each (DESIGN section 4: 750 bytes for everything). */

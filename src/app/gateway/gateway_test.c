@@ -12,6 +12,7 @@
 #include "permission.h"
 
 enum { AGENT = 11, LOGIN = 21, TOKEN = 31, CONV = 41 };
+#define ROW "{\"conversation\":{}}"
 
 struct fixture {
     struct loop *loop;
@@ -22,7 +23,10 @@ struct fixture {
     uint64_t session;
     unsigned closed; /* code of the close, 0: open */
     char sent[4096];
-    bool full; /* submit finds no room */
+    unsigned rows, relists; /* sent */
+    size_t pending;         /* in the link's queue */
+    bool full;              /* submit finds no room */
+    bool link_full;
     unsigned submitted, unsubscribed, inbox_off, statuses;
 };
 
@@ -31,8 +35,17 @@ static bool link_send(void *link, struct slice frame, bool binary)
     struct fixture *f = link;
 
     (void)binary;
+    if (f->link_full)
+        return false;
+    f->rows += slice_equal_text(frame, ROW);
+    f->relists += slice_equal_text(frame, "{\"resync\":{}}");
     snprintf(f->sent, sizeof(f->sent), "%.*s", SLICE_ARGS(frame));
     return true;
+}
+
+static size_t link_pending(void *link)
+{
+    return ((struct fixture *)link)->pending;
 }
 
 static void link_close(void *link, unsigned code, const char *reason)
@@ -41,7 +54,9 @@ static void link_close(void *link, unsigned code, const char *reason)
     ((struct fixture *)link)->closed = code;
 }
 
-static const struct gateway_link link_ops = { .send = link_send, .close = link_close };
+static const struct gateway_link link_ops = { .send = link_send,
+                                              .pending = link_pending,
+                                              .close = link_close };
 
 static bool on_submit(void *ctx, const struct chat_action *action)
 {
@@ -263,6 +278,52 @@ static void what_was_taken_off_is_not_taken_off_again(void **state)
     assert_int_equal(f->unsubscribed + f->inbox_off, 0);
 }
 
+static bool push(struct fixture *f, enum chat_push_kind kind)
+{
+    return gateway_push(f->gateway, f->session, kind, (struct conv_id){ CONV }, 1, slice_of(ROW));
+}
+
+static void a_reader_too_slow_for_rows_keeps_room_for_answers(void **state)
+{
+    struct fixture *f = *state;
+
+    opened(f, false);
+    f->pending = GATEWAY_ROWS_BYTES_MAX - strlen(ROW);
+    assert_true(push(f, CHAT_PUSH_CONVERSATION));
+    assert_int_equal(f->rows, 1);
+    f->pending++;
+    for (unsigned i = 0; i < 1000; i++)
+        assert_true(push(f, CHAT_PUSH_CONVERSATION));
+    assert_int_equal(f->rows, 1);
+    assert_int_equal(f->relists, 0);
+    frame(f, "{\"id\":7,\"sent\":{}}"); /* is answered nevertheless */
+    assert_non_null(strstr(f->sent, "\"id\":7,\"error\""));
+    f->pending = 0;
+    gateway_session_drained(f->gateway, f->session);
+    assert_int_equal(f->relists, 1);
+    gateway_session_drained(f->gateway, f->session);
+    assert_true(push(f, CHAT_PUSH_CONVERSATION));
+    assert_int_equal(f->relists, 1); /* once is enough */
+    assert_int_equal(f->rows, 2);
+    assert_int_equal(f->closed, 0);
+}
+
+static void a_row_that_was_refused_is_a_gap_told_before_the_next_one(void **state)
+{
+    struct fixture *f = *state;
+
+    opened(f, false);
+    f->link_full = true;
+    assert_true(push(f, CHAT_PUSH_CONVERSATION));
+    assert_true(push(f, CHAT_PUSH_RELIST));
+    f->link_full = false;
+    assert_true(push(f, CHAT_PUSH_CONVERSATION));
+    assert_int_equal(f->relists, 1);
+    assert_string_equal(f->sent, ROW);
+    assert_true(push(f, CHAT_PUSH_RELIST));
+    assert_int_equal(f->relists, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -273,6 +334,8 @@ int main(void)
         TEST(a_deleted_tokens_socket_is_closed),
         TEST(a_token_has_no_presence),
         TEST(a_frame_that_cannot_be_read_is_answered_with_its_id),
+        TEST(a_reader_too_slow_for_rows_keeps_room_for_answers),
+        TEST(a_row_that_was_refused_is_a_gap_told_before_the_next_one),
         TEST(an_off_without_room_is_made_up_for_when_the_session_goes),
         TEST(what_was_taken_off_is_not_taken_off_again),
     };

@@ -364,6 +364,14 @@ static void chat_want_flush(void *ctx)
     loop_defer(node->loop, &node->flush);
 }
 
+static void chat_want_rows(void *ctx)
+{
+    struct node *node = ctx;
+
+    if (!loop_timer_running(&node->rows))
+        loop_timer_start(node->loop, &node->rows, CHAT_ROWS_MS);
+}
+
 const struct chat_ops node_chat_ops = {
     .reply = chat_reply_out,
     .deliver = chat_deliver,
@@ -378,6 +386,7 @@ const struct chat_ops node_chat_ops = {
     .flow_value = chat_flow_value,
     .act = node_act,
     .want_flush = chat_want_flush,
+    .want_rows = chat_want_rows,
 };
 
 /* ---- what the gateway asks ------------------------------------------------------------------- */

@@ -261,6 +261,11 @@ static void flush_run(struct loop_node *flush)
     chat_flush(CONTAINER_OF(flush, struct node, flush)->chat);
 }
 
+static void rows_run(struct loop_timer *timer)
+{
+    chat_rows(CONTAINER_OF(timer, struct node, rows)->chat);
+}
+
 static void started_run(struct shard_msg *head, struct shard *shard)
 {
     struct node *node = node_of(shard);
@@ -405,6 +410,7 @@ static enum err_code node_init(struct shard *shard, void *ctx, struct err *err)
     http_make(node);
     loop_slow_set(node->loop, slow_turn, node);
     loop_timer_init(&node->tick, tick_run);
+    loop_timer_init(&node->rows, rows_run);
     shard_user_set(shard, node);
     return ERR_OK;
 }
@@ -430,6 +436,7 @@ static void node_fini(struct shard *shard, void *ctx)
 
     (void)ctx;
     loop_timer_stop(node->loop, &node->tick);
+    loop_timer_stop(node->loop, &node->rows);
     loop_defer_cancel(&node->flush);
     node_sockets_fini(node);
     node_visitors_fini(node);

@@ -155,6 +155,7 @@ struct node {
     bool traces_busy;          /* a worker stores some */
     struct loop_node flush;
     struct loop_timer tick;
+    struct loop_timer rows; /* the end of a window of the inboxes */
     struct chat_stats last; /* already counted in the metrics */
     unsigned slow_turns;
     struct buf buf;                 /* one encoding at a time */

@@ -92,6 +92,13 @@ static bool link_send(void *ctx, struct slice frame, bool binary)
     return link->conn == NULL || ws_conn_send(link->conn, frame, binary);
 }
 
+static size_t link_pending(void *ctx)
+{
+    struct link *link = ctx;
+
+    return link->conn != NULL ? ws_conn_pending(link->conn) : 0;
+}
+
 static bool link_ping(void *ctx)
 {
     struct link *link = ctx;
@@ -117,6 +124,7 @@ static void link_close(void *ctx, unsigned code, const char *reason)
 
 static const struct gateway_link link_ops = {
     .send = link_send,
+    .pending = link_pending,
     .ping = link_ping,
     .close = link_close,
 };

@@ -57,7 +57,7 @@ export const useInbox = defineStore("inbox", () => {
 
   async function loadOne(id: string): Promise<void> {
     const reply = await call("GET", `conversations/${id}`);
-    dispatch({ type: "pushed", row: decodeConversation(reply) });
+    dispatch({ type: "pushed", rows: [decodeConversation(reply)] });
   }
 
   function onPresence(body: Json): void {

@@ -12,7 +12,7 @@ function row(fields: Record<string, unknown>): Conversation {
 }
 
 function push(state: InboxState, fields: Record<string, unknown>): InboxState {
-  return reduceInbox(state, { type: "pushed", row: row(fields) });
+  return reduceInbox(state, { type: "pushed", rows: [row(fields)] });
 }
 
 test("one push moves a conversation from Waiting to Mine", () => {

@@ -24,7 +24,7 @@ export type InboxAction =
   | { type: "loading"; view: View }
   | { type: "loaded"; view: View; items: Conversation[]; next: string }
   | { type: "failed"; view: View; message: string }
-  | { type: "pushed"; row: Conversation }
+  | { type: "pushed"; rows: Conversation[] }
   | { type: "read"; id: string; seq: number }
   | { type: "presence"; agents: Presence[] }
   | { type: "reset" };
@@ -81,7 +81,7 @@ export function reduceInbox(state: InboxState, action: InboxAction): InboxState 
     case "failed":
       return withView(state, action.view, { phase: "error", fault: action.message });
     case "pushed":
-      return { ...state, rows: withRows(state, [action.row]) };
+      return { ...state, rows: withRows(state, action.rows) };
     case "read": {
       const row = state.rows[action.id];
       if (!row || row.readSeq >= action.seq) return state;
