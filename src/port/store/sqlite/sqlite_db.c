@@ -35,19 +35,21 @@ static const char checkpoint_pragmas[] = "PRAGMA synchronous=FULL;"
 static const struct {
     int flags;
     const char *pragmas;
+    const char *vfs; /* NULL: SQLite's own */
 } roles[] = {
-    [DB_WRITER] = { SQLITE_OPEN_READWRITE, writer_pragmas },
-    [DB_READER] = { SQLITE_OPEN_READWRITE, reader_pragmas },
-    [DB_CHECKPOINT] = { SQLITE_OPEN_READWRITE, checkpoint_pragmas },
-    [DB_INSPECTOR] = { SQLITE_OPEN_READONLY, reader_pragmas },
+    [DB_WRITER] = { SQLITE_OPEN_READWRITE, writer_pragmas, db_paced_vfs },
+    [DB_READER] = { SQLITE_OPEN_READWRITE, reader_pragmas, NULL },
+    [DB_CHECKPOINT] = { SQLITE_OPEN_READWRITE, checkpoint_pragmas, db_paced_vfs },
+    [DB_INSPECTOR] = { SQLITE_OPEN_READONLY, reader_pragmas, NULL },
 };
 
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 
-/* Statistics would take a global mutex at every allocation. */
+/* Statistics would take a global mutex at every allocation. Before anything else of SQLite. */
 static void library_init(void)
 {
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    db_paced_register();
 }
 
 /* SQLite would give the file the umask's permissions. */
@@ -86,7 +88,7 @@ static int handle_open(struct db *db, const char *path, enum db_role role)
 {
     if (role == DB_INSPECTOR)
         return inspector_open(db, path);
-    return sqlite3_open_v2(path, &db->handle, roles[role].flags | OPEN_FLAGS, NULL);
+    return sqlite3_open_v2(path, &db->handle, roles[role].flags | OPEN_FLAGS, roles[role].vfs);
 }
 
 enum err_code db_open(struct db *db, const char *path, enum db_role role, struct err *err)

@@ -29,6 +29,10 @@ struct db {
     sqlite3_stmt *records[STORE_KIND_COUNT][RECORD_SQL_COUNT];
 };
 
+/* The file system layer of the connections that write (sqlite_vfs.c). */
+extern const char db_paced_vfs[];
+void db_paced_register(void); /* once, before the first connection */
+
 /* ERR_NOT_FOUND when a DB_INSPECTOR meets no file; a DB_WRITER makes one. */
 MUST_USE enum err_code db_open(struct db *db, const char *path, enum db_role role, struct err *err);
 void db_close(struct db *db);
