@@ -25,7 +25,7 @@ enum {
                                 single turns at 30,000/s */
     CHUNK_TURNS_MAX = 128,   /* what one shard gets of a batch before the others' turn */
     CHUNK_BYTES_MAX = 256 * 1024,
-    IN_FLIGHT_MS = 250,   /* of the measured commit rate, over all shards */
+    IN_FLIGHT_MS = 100,   /* of the measured commit rate, over all shards */
     IN_FLIGHT_MIN = 1024, /* turns; the rate says little while batches are small */
     IN_FLIGHT_MAX = 64 * 1024,
     RETRY_MS = 1000, /* how often a full disk is tried again */
@@ -91,6 +91,8 @@ struct commit {
     uint64_t next_batch;
     unsigned first_shard;
     double rate_turns, rate_us; /* decayed sums: what commits took */
+    double mean_turns;          /* decayed: of a commit */
+    int64_t began_us;           /* the last commit */
     /* between commit thread, maker and writer */
     pthread_mutex_t lock;
     pthread_cond_t changed;
