@@ -25,7 +25,11 @@
 
 enum {
     PATH_BYTES = CONFIG_TEXT_MAX + 32,
-    HEAP_KEEP_BYTES = 1024 * 1024, /* above every buffer of a turn, far below a training's */
+    /* Above every buffer of a turn and of settling: while people talk, giving memory back and
+     * faulting it in again stops a shard for milliseconds. The store gives all of it back when it
+     * has been idle for a second. */
+    HEAP_MAP_BYTES = 32 * 1024 * 1024,
+    HEAP_TRIM_BYTES = 64 * 1024 * 1024,
 };
 
 static void data_path(const struct server *server, const char *name, char out[PATH_BYTES])
@@ -422,13 +426,11 @@ static uint32_t shard_count(const struct config *config)
     return cores < 1 ? 1 : cores > SHARD_COUNT_MAX ? SHARD_COUNT_MAX : (uint32_t)cores;
 }
 
-/* glibc raises its thresholds to twice the largest block ever freed, up to 64 MB, and below that
- * never gives back the free end of a thread's heap: one training would keep 20 MB for good. Set,
- * they stay. */
+/* glibc would raise its thresholds by itself, with the blocks that are freed; set, they stay. */
 static void heap_tune(void)
 {
-    mallopt(M_MMAP_THRESHOLD, HEAP_KEEP_BYTES);
-    mallopt(M_TRIM_THRESHOLD, HEAP_KEEP_BYTES);
+    mallopt(M_MMAP_THRESHOLD, HEAP_MAP_BYTES);
+    mallopt(M_TRIM_THRESHOLD, HEAP_TRIM_BYTES);
 }
 
 enum err_code serve_run(const struct config *config, struct err *err)

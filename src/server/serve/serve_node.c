@@ -331,13 +331,21 @@ static void tick_run(struct loop_timer *timer)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* Under overload nearly every turn is slow; the log says it once in a while, with their number. */
 static void slow_turn(void *ctx, uint64_t us, const char *activity)
 {
     struct node *node = ctx;
+    int64_t now = clock_mono_us(&clock_system);
 
-    LOG_WARN("loop_slow", KV_U64("shard", node->index), KV_U64("us", us),
-             KV_TEXT("last", activity != NULL ? activity : "?"));
     node->slow_turns++;
+    node->slow_unsaid++;
+    if (node->slow_said_us != 0 && now - node->slow_said_us < SERVE_SLOW_LOG_MS * 1000)
+        return;
+    LOG_WARN("loop_slow", KV_U64("shard", node->index), KV_U64("us", us),
+             KV_TEXT("last", activity != NULL ? activity : "?"),
+             KV_U64("turns", node->slow_unsaid));
+    node->slow_said_us = now;
+    node->slow_unsaid = 0;
 }
 
 static void chat_make(struct node *node)

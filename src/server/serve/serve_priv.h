@@ -39,6 +39,7 @@ enum {
     SERVE_TICK_MS = 1000,
     SERVE_TICK_EAGER_MS = 5,         /* while starting and stopping */
     SERVE_LOGIN_THREADS = 2,         /* Argon2id takes 64 MiB and a core for 100 ms each */
+    SERVE_SLOW_LOG_MS = 10 * 1000,   /* between two lines about slow turns of a shard */
     SERVE_LOGIN_QUEUE_MAX = 64,      /* then log-ins are told to come back: 3 s of work */
     SERVE_WORKER_QUEUE_MAX = 4096,   /* requests and queries that wait for a thread */
     SERVE_TRAIN_THREADS = 1,         /* a training takes a core for seconds: one at a time */
@@ -157,7 +158,9 @@ struct node {
     struct loop_timer tick;
     struct loop_timer rows; /* the end of a window of the inboxes */
     struct chat_stats last; /* already counted in the metrics */
-    unsigned slow_turns;
+    unsigned slow_turns;    /* for the metric */
+    unsigned slow_unsaid;   /* since the log line at slow_said_us */
+    int64_t slow_said_us;
     struct buf buf;                 /* one encoding at a time */
     uint64_t drain_until;           /* ms of the loop; 0: not stopping */
     uint64_t mark_at;               /* shard 0: when the id mark is stored next */
