@@ -4,9 +4,11 @@
  *
  * Without a rate the loop is closed: each connection asks again when it has its answer. With --rate
  * (or --load, a share of the capacity measured first) it is open: questions have intended send
- * times that do not wait for answers, and latency counts from those. The server's CPU is that of
- * its whole process until everything is settled. With --data the folder is used as it is and kept.
- * With --port it is the load of another measurement, on a server that is there already. */
+ * times that do not wait for answers, and latency counts from those. The capacity is what can be
+ * sustained: turns of the closed loop per second until all of them are in the tables. The server's
+ * CPU is that of its whole process until everything is settled. With --data the folder is used as
+ * it is and kept. With --port it is the load of another measurement, on a server that is there
+ * already. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,6 +23,7 @@ enum {
     TURNS_SETTLE_SECONDS = 120,
     TURNS_PROBE_SECONDS = 4,
     TURNS_ECHO_SECONDS = 4,
+    TURNS_DRAIN_MS = 300, /* what is in flight comes back */
 };
 
 /* Of the FAQ: a question that begins a flow would end at a person, and the bot be silent. */
@@ -188,23 +191,6 @@ static uint64_t paced(double rate, int64_t from_us, int64_t end_us, uint64_t fir
     }
 }
 
-static double capacity_probe(void)
-{
-    int64_t from;
-
-    run.closed_loop = true;
-    for (unsigned i = 0; i < run.connections; i++)
-        ask(&run.askers[i], bench_now_us());
-    poll_until(bench_now_us() + TURNS_WARM_SECONDS * 1000000LL);
-    count_begin();
-    from = bench_now_us();
-    poll_until(from + TURNS_PROBE_SECONDS * 1000000LL);
-    run.counting = false;
-    run.closed_loop = false;
-    poll_until(bench_now_us() + 500000); /* what is in flight comes back */
-    return (double)run.done * 1e6 / (double)(bench_now_us() - 500000 - from);
-}
-
 static void settle_wait(uint16_t port)
 {
     int64_t end = bench_now_us() + TURNS_SETTLE_SECONDS * 1000000LL;
@@ -215,6 +201,31 @@ static void settle_wait(uint16_t port)
             bench_fail("not settled after %d s", TURNS_SETTLE_SECONDS);
         nanosleep(&pause, NULL);
     }
+}
+
+/* Turns per second, the time to settle them included. */
+static double capacity_probe(uint16_t port)
+{
+    int64_t from;
+
+    run.closed_loop = true;
+    for (unsigned i = 0; i < run.connections; i++)
+        ask(&run.askers[i], bench_now_us());
+    poll_until(bench_now_us() + TURNS_WARM_SECONDS * 1000000LL);
+    run.closed_loop = false;
+    poll_until(bench_now_us() + TURNS_DRAIN_MS * 1000);
+    settle_wait(port);
+    count_begin();
+    run.closed_loop = true;
+    from = bench_now_us();
+    for (unsigned i = 0; i < run.connections; i++)
+        ask(&run.askers[i], from);
+    poll_until(from + TURNS_PROBE_SECONDS * 1000000LL);
+    run.closed_loop = false;
+    poll_until(bench_now_us() + TURNS_DRAIN_MS * 1000);
+    run.counting = false;
+    settle_wait(port);
+    return (double)run.done * 1e6 / (double)(bench_now_us() - from);
 }
 
 struct result {
@@ -249,7 +260,7 @@ static void measure(struct bench_server *server, double rate, double seconds, st
     out->seconds = (double)(bench_now_us() - from) / 1e6;
     out->settle_backlog = bench_metric(port, "store_settle_backlog");
     out->search_backlog = bench_metric(port, "store_search_backlog");
-    poll_until(bench_now_us() + 300000);
+    poll_until(bench_now_us() + TURNS_DRAIN_MS * 1000);
     settle_wait(port);
     out->cpu_us = server->process.pid > 0 ? bench_process_cpu_us(server->process.pid) - cpu : 0;
     out->batches = bench_metric(port, "store_batches_total") - batches;
@@ -311,7 +322,7 @@ int bench_turns_main(const struct bench_args *args)
     run.pool = bench_ws_pool_create(&turns_ops, run.connections);
     connect_all(server.process.port);
     if (load > 0)
-        rate = load * capacity_probe();
+        rate = load * capacity_probe(server.process.port);
     measure(&server, rate, seconds, &result);
     if (!attached)
         bench_echo_measure(run.connections, TURNS_ECHO_SECONDS, 100, 0, &echo);
