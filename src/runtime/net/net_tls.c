@@ -5,11 +5,14 @@
 #include "net_tls.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
+#include <dirent.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "mem.h"
 #include "net_priv.h"
@@ -138,17 +141,53 @@ enum err_code net_tls_server_create(const char *chain_file, const char *key_file
     return ERR_INVALID;
 }
 
+/* "5ed36f99.0": how OpenSSL finds the authority of that name without reading the others. */
+static bool is_hashed_name(const char *name)
+{
+    size_t digits = 0;
+
+    while (isxdigit((unsigned char)name[digits]))
+        digits++;
+    return digits == 8 && strcmp(name + digits, ".0") == 0;
+}
+
+static bool folder_hashed(const char *path)
+{
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    bool found = false;
+
+    while (folder != NULL && !found && (entry = readdir(folder)) != NULL)
+        found = is_hashed_name(entry->d_name);
+    if (folder != NULL)
+        closedir(folder);
+    return found;
+}
+
+/* OpenSSL reads the file of all authorities at once: 0.7 MB and 10 ms for each context. The folder
+ * of the same authorities is read one by one, when a peer's certificate names one. */
+static bool system_authorities_set(SSL_CTX *ssl)
+{
+    const char *folder = getenv(X509_get_default_cert_dir_env());
+
+    if (folder == NULL)
+        folder = X509_get_default_cert_dir();
+    if (getenv(X509_get_default_cert_file_env()) == NULL && folder_hashed(folder))
+        return SSL_CTX_set_default_verify_dir(ssl) == 1;
+    return SSL_CTX_set_default_verify_paths(ssl) == 1;
+}
+
 enum err_code net_tls_client_create(const char *ca_file, struct net_tls_context **out,
                                     struct err *err)
 {
     struct net_tls_context *context = context_create(TLS_client_method());
-    int loaded;
+    bool loaded;
 
     SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER, NULL);
     ENSURE(SSL_CTX_set_alpn_protos(context->ssl, alpn, sizeof(alpn) - 1) == 0);
-    loaded = ca_file != NULL ? SSL_CTX_load_verify_file(context->ssl, ca_file)
-                             : SSL_CTX_set_default_verify_paths(context->ssl);
-    if (loaded == 1) {
+    loaded = ca_file != NULL ? SSL_CTX_load_verify_file(context->ssl, ca_file) == 1
+                             : system_authorities_set(context->ssl);
+    if (loaded) {
         *out = context;
         return ERR_OK;
     }

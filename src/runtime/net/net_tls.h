@@ -9,15 +9,16 @@
 #include "err.h"
 #include "net.h"
 
-/* Certificates and rules. Create the first one of the process while one thread runs; after creation
- * it is only read, on any thread. Streams keep what they need, so it may be destroyed, or replaced
+/* Certificates and rules. Created on any thread; after creation it is only read, on any thread.
+ * Streams keep what they need, so it may be destroyed, or replaced
  * for new connections, at any time. */
 struct net_tls_context;
 
 /* PEM files: the certificate with its chain, and its key. */
 MUST_USE enum err_code net_tls_server_create(const char *chain_file, const char *key_file,
                                              struct net_tls_context **out, struct err *err);
-/* ca_file: PEM; NULL: the system's authorities. */
+/* ca_file: PEM; NULL: the system's authorities (or those of SSL_CERT_FILE, SSL_CERT_DIR), read by
+ * the thread of a handshake when one is needed, where the system has them one by one. */
 MUST_USE enum err_code net_tls_client_create(const char *ca_file, struct net_tls_context **out,
                                              struct err *err);
 void net_tls_context_destroy(struct net_tls_context **context);

@@ -219,6 +219,54 @@ static void a_certificate_of_a_strange_authority_is_refused(void **state)
     assert_non_null(client.fault);
 }
 
+/* As a system keeps its authorities: each in a file named by the hash of its name. */
+static void authority_store(const char *folder, char path[128])
+{
+    FILE *file = fopen(cert.chain, "r");
+    X509 *authority = PEM_read_X509(file, NULL, NULL, NULL);
+
+    fclose(file);
+    snprintf(path, 128, "%s/%08lx.0", folder, X509_subject_name_hash(authority));
+    X509_free(authority);
+    assert_int_equal(symlink(cert.chain, path), 0);
+}
+
+static void an_authority_of_the_systems_folder_is_found_when_it_is_needed(void **state)
+{
+    char folder[] = "/tmp/kefu-authorities-XXXXXX";
+    char path[128];
+    struct err err;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    setenv("SSL_CERT_DIR", folder, 1);
+    authority_store(folder, path);
+    net_tls_context_destroy(&client_tls);
+    assert_int_equal(net_tls_client_create(NULL, &client_tls, &err), ERR_OK);
+    connect_as("localhost");
+    assert_true(net_write(server.stream, SLICE_LITERAL("hello")));
+    wanted = 5;
+    WAIT(has_wanted, &client);
+    unsetenv("SSL_CERT_DIR");
+    unlink(path);
+    rmdir(folder);
+}
+
+static void a_system_with_one_file_of_authorities_is_served_by_it(void **state)
+{
+    struct err err;
+
+    (void)state;
+    setenv("SSL_CERT_FILE", cert.chain, 1);
+    net_tls_context_destroy(&client_tls);
+    assert_int_equal(net_tls_client_create(NULL, &client_tls, &err), ERR_OK);
+    unsetenv("SSL_CERT_FILE");
+    connect_as("localhost");
+    assert_true(net_write(server.stream, SLICE_LITERAL("hello")));
+    wanted = 5;
+    WAIT(has_wanted, &client);
+}
+
 static void bytes_that_are_no_tls_end_the_stream(void **state)
 {
     static const char plain[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -362,6 +410,8 @@ int main(void)
         TLS_TEST(a_stream_cut_without_its_end_is_a_fault),
         TLS_TEST(a_certificate_for_another_name_is_refused_and_both_sides_know),
         TLS_TEST(a_certificate_of_a_strange_authority_is_refused),
+        TLS_TEST(an_authority_of_the_systems_folder_is_found_when_it_is_needed),
+        TLS_TEST(a_system_with_one_file_of_authorities_is_served_by_it),
         TLS_TEST(bytes_that_are_no_tls_end_the_stream),
         TLS_TEST(tls_1_1_is_not_spoken),
         TLS_TEST(contexts_may_go_before_their_streams),
