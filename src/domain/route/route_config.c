@@ -62,6 +62,13 @@ static void count_item(struct route_load *load, unsigned at, void *out)
     load_skip(load);
 }
 
+static void count_key(struct route_load *load, struct slice key, void *out)
+{
+    (void)key;
+    ++*(unsigned *)out;
+    load_skip(load);
+}
+
 /* Works one section; its text was found to be JSON before. */
 static void work(struct route_load *load, enum section section, struct slice text,
                  void (*read)(struct route_load *load, void *out))
@@ -91,7 +98,7 @@ static void read_skills(struct route_load *load, void *out)
     load_list(load, read_skill, out);
 }
 
-/* How many items a list has; 0 for what is no list. */
+/* How many items a list or a map has; 0 for what is neither. */
 static unsigned count_items(struct route_load *load, struct slice text)
 {
     unsigned count = 0;
@@ -99,23 +106,38 @@ static unsigned count_items(struct route_load *load, struct slice text)
     if (text.ptr == NULL)
         return 0;
     json_reader_init(&load->reader, text);
-    if (load_peek(load) == JSON_ARRAY_BEGIN)
+    switch (load_peek(load)) {
+    case JSON_ARRAY_BEGIN:
         load_list(load, count_item, &count);
+        break;
+    case JSON_OBJECT_BEGIN:
+        load_map(load, count_key, &count);
+        break;
+    default:
+        break;
+    }
     return count;
 }
 
-/* Agents and rules get the room that they need, all else is small. */
-static bool make_tables(struct route_load *load, unsigned agents, unsigned rules)
+static uint32_t room(struct route_load *load, struct slice section, uint32_t max)
+{
+    uint32_t count = count_items(load, section);
+
+    return count < max ? count : max;
+}
+
+/* What is more than a name gets the room that it needs: 256 queues would take 0.25 MB. */
+static bool make_tables(struct route_load *load, const struct slice *sections)
 {
     uint32_t limits[ROUTE_KIND_COUNT] = {
-        [ROUTE_KIND_AGENT] = agents < ROUTE_AGENTS_MAX ? agents : ROUTE_AGENTS_MAX,
-        [ROUTE_KIND_QUEUE] = ROUTE_QUEUES_MAX,
+        [ROUTE_KIND_AGENT] = room(load, sections[SECTION_AGENTS], ROUTE_AGENTS_MAX),
+        [ROUTE_KIND_QUEUE] = room(load, sections[SECTION_QUEUES], ROUTE_QUEUES_MAX),
         [ROUTE_KIND_SKILL] = ROUTE_SKILLS_MAX,
         [ROUTE_KIND_TEAM] = ROUTE_LABELS_MAX,
         [ROUTE_KIND_LANGUAGE] = ROUTE_LABELS_MAX,
         [ROUTE_KIND_CHANNEL] = ROUTE_LABELS_MAX,
-        [ROUTE_KIND_CALENDAR] = ROUTE_CALENDARS_MAX,
-        [ROUTE_KIND_RULE] = rules < ROUTE_RULES_MAX ? rules : ROUTE_RULES_MAX,
+        [ROUTE_KIND_CALENDAR] = room(load, sections[SECTION_CALENDARS], ROUTE_CALENDARS_MAX),
+        [ROUTE_KIND_RULE] = room(load, sections[SECTION_ROUTES], ROUTE_RULES_MAX),
     };
     struct route_config *config = load->config;
     struct route_pool *pool = &config->pool;
@@ -129,8 +151,9 @@ static bool make_tables(struct route_load *load, unsigned agents, unsigned rules
             return false;
     }
     config->agents = route_pool_alloc(pool, limits[ROUTE_KIND_AGENT], sizeof(*config->agents));
-    config->queues = route_pool_alloc(pool, ROUTE_QUEUES_MAX, sizeof(*config->queues));
-    config->calendars = route_pool_alloc(pool, ROUTE_CALENDARS_MAX, sizeof(*config->calendars));
+    config->queues = route_pool_alloc(pool, limits[ROUTE_KIND_QUEUE], sizeof(*config->queues));
+    config->calendars =
+        route_pool_alloc(pool, limits[ROUTE_KIND_CALENDAR], sizeof(*config->calendars));
     return config->agents != NULL && config->queues != NULL && config->calendars != NULL &&
            load_rules_begin(load, limits[ROUTE_KIND_RULE]);
 }
@@ -172,8 +195,7 @@ static void load_all(struct route_load *load, struct slice text)
         load_error(load, "not JSON: something after the end");
     if (load->broken || load->report->errors > 0)
         return;
-    if (make_tables(load, count_items(load, sections[SECTION_AGENTS]),
-                    count_items(load, sections[SECTION_ROUTES])))
+    if (make_tables(load, sections))
         work_sections(load, sections);
     else
         load_out_of_memory(load);
