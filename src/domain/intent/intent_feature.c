@@ -19,7 +19,7 @@ enum {
     WHOLE = TEXT_GRAM_STEM | TEXT_GRAM_MASK, /* beside the words themselves */
     CLASS_KINDS = TEXT_GRAM_STEM | TEXT_GRAM_CJK1 | TEXT_GRAM_CJK2 | TEXT_GRAM_CJK3,
     CLASS_WORD_GRAMS_MAX = 8,
-    CLASS_WORDS_MAX = 8192, /* of the list; it has a quarter of that */
+    CLASS_WORDS_MAX = 4096, /* of the list; it has half of that */
     TOKENS = TEXT_GRAM_WORD | TEXT_GRAM_CJK1,
     WORDS = TEXT_GRAM_WORD | TEXT_GRAM_CJK1 | TEXT_GRAM_CJK2, /* what vectors are learned of */
 };

@@ -14,7 +14,6 @@ struct intent_scratch *intent_scratch_create(void)
     struct intent_scratch *scratch = mem_zalloc(sizeof(*scratch));
 
     scratch->reader = intent_reader_create();
-    intent_row_init(&scratch->row);
     scratch->lanes = vector_pad(EXAMPLES_INTENTS_MAX + 1, VECTOR_F32_STEP);
     scratch->scores = vector_table_alloc(scratch->lanes * sizeof(float));
     scratch->scores_before = vector_table_alloc(scratch->lanes * sizeof(float));

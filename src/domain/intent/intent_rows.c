@@ -2,14 +2,8 @@
 #include "intent_rows_priv.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { NONE = UINT16_MAX };
-
-void intent_row_init(struct intent_row *row)
-{
-    memset(row, 0, sizeof(*row));
-}
 
 /* Counts each feature of the dictionary once per occurrence. */
 static void collect(const struct intent_dictionary *dictionary, const struct intent_reader *reader,

@@ -25,7 +25,7 @@ enum {
     INTENT_SEEN_SLOTS = 32768, /* at least twice INTENT_FEATURES_MAX */
 };
 
-/* One row being made; reset by intent_row_make. */
+/* One row being made; begins zeroed, reset by intent_row_make. */
 struct intent_row {
     size_t count;
     float unknown; /* words of the text that stand in no example */
@@ -35,7 +35,6 @@ struct intent_row {
     uint16_t seen[INTENT_SEEN_SLOTS]; /* id -> entry + 1; zero between calls */
 };
 
-void intent_row_init(struct intent_row *row);
 void intent_row_make(const struct intent_dictionary *dictionary, const struct intent_reader *reader,
                      struct intent_row *row);
 #endif
