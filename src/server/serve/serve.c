@@ -386,6 +386,8 @@ static enum err_code server_start(struct server *server, struct err *err)
         slice_of(config_text(server->config, CONFIG_TRUSTED_PROXIES)), &server->trust, err);
 
     if (rc == ERR_OK)
+        rc = node_acts_check(server->config, err);
+    if (rc == ERR_OK)
         rc = tls_open(server->config, &server->tls, err);
     if (rc == ERR_OK)
         rc = port_probe(server, err);

@@ -206,6 +206,8 @@ bool node_submit(struct node *node, const struct chat_action *action);
 void node_revoke(struct node *node, const struct gateway_revocation *what);
 
 /* serve_act.c */
+/* [start-up] Whether the settings of actions can be read. */
+MUST_USE enum err_code node_acts_check(const struct config *config, struct err *err);
 void node_acts_init(struct node *node);
 void node_acts_fini(struct node *node); /* what runs is begun again by the next start */
 bool node_act(void *ctx, const struct chat_act *act);
