@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The memory adapter's tables. All of them are under one lock: what is measured with this adapter
- * is everything but the store, and what is tested with it has no races of its own. */
+/* The memory adapter: a queue of turns under one lock, the tables under another. What is measured
+ * with this adapter is everything but the store, and what is tested with it has no races of its
+ * own. */
 #ifndef KEFU_MEMORY_PRIV_H
 #define KEFU_MEMORY_PRIV_H
 
@@ -13,6 +14,7 @@
 enum {
     MEMORY_CONVS_MAX = 16 * 1024 * 1024, /* tables of a process that never drops anything */
     MEMORY_PENDING_MAX = 64 * 1024,      /* turns of one shard waiting for the commit thread */
+    MEMORY_CHUNK_TURNS = 256,            /* in one block; below STORE_BATCH_TURNS_MAX */
 };
 
 struct blob {
@@ -93,26 +95,35 @@ struct memory_consumer {
     uint64_t upto;
 };
 
-struct memory_pending {
-    struct memory_pending *next;
+/* Turns of one append; their bytes follow them. */
+struct memory_chunk {
+    struct memory_chunk *next;
     unsigned shard;
-    struct store_turn turn; /* bytes follow this struct */
+    size_t n;
+    struct store_turn turns[];
+};
+
+struct memory_queue {
+    pthread_mutex_t lock;
+    pthread_cond_t filled;  /* or stopping */
+    pthread_cond_t settled; /* for `waiters` */
+    struct memory_chunk *first;
+    struct memory_chunk **last;
+    size_t pending[STORE_SHARDS_MAX]; /* turns */
+    size_t busy;                      /* taken by the commit thread and not completed */
+    unsigned waiters;
+    bool asleep; /* the commit thread */
+    bool stopping;
 };
 
 struct memory_store {
     struct store base;
     struct store_options options;
-    pthread_mutex_t lock;
-    pthread_cond_t changed; /* pending, settled or stopping */
+    struct memory_queue queue;
     pthread_t thread;
-    bool stopping;
 
-    struct memory_pending *first;
-    struct memory_pending **last;
-    size_t pending[STORE_SHARDS_MAX];
-    size_t busy; /* turns taken by the commit thread and not completed */
+    pthread_mutex_t lock; /* of all below */
     uint64_t position;
-
     struct map_u64 convs;
     struct map_u64 visitors;
     struct memory_row *rows;

@@ -19,9 +19,11 @@ void memory_grow(void *items, size_t *cap, size_t n, size_t item_bytes)
 
 void blob_set(struct blob *blob, struct slice bytes)
 {
-    free(blob->ptr);
-    blob->ptr = mem_alloc(bytes.len + 1);
-    blob->len = bytes.len;
+    if (blob->ptr == NULL || blob->len != bytes.len) {
+        free(blob->ptr);
+        blob->ptr = mem_alloc(bytes.len + 1);
+        blob->len = bytes.len;
+    }
     if (bytes.len != 0)
         memcpy(blob->ptr, bytes.ptr, bytes.len);
 }

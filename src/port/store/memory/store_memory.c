@@ -12,57 +12,67 @@
 #include <time.h>
 
 struct batch {
-    struct memory_pending *first;
-    size_t n;
+    struct memory_chunk *first;
+    size_t turns;
 };
 
-/* The lock is held. */
-static struct batch batch_take(struct memory_store *store)
+/* The queue's lock is held. */
+static struct batch batch_take(struct memory_queue *queue)
 {
-    struct batch batch = { .first = store->first };
-    struct memory_pending *at = store->first;
-    struct memory_pending *end = NULL;
+    struct batch batch = { .first = queue->first };
+    struct memory_chunk *at = queue->first;
+    struct memory_chunk *end = NULL;
 
-    for (; at != NULL && batch.n < STORE_BATCH_TURNS_MAX; at = at->next) {
-        batch.n++;
-        store->pending[at->shard]--;
+    for (; at != NULL && batch.turns + at->n <= STORE_BATCH_TURNS_MAX; at = at->next) {
+        batch.turns += at->n;
+        queue->pending[at->shard] -= at->n;
         end = at;
     }
     if (end != NULL)
         end->next = NULL;
-    store->first = at;
+    queue->first = at;
     if (at == NULL)
-        store->last = &store->first;
-    store->busy = batch.n;
+        queue->last = &queue->first;
+    queue->busy = batch.turns;
     return batch;
+}
+
+static void turn_apply(struct memory_store *store, const struct store_turn *turn)
+{
+    store->position++;
+    store->stats.turns_committed++;
+    store->stats.events_committed += turn->n_events;
+    store->stats.bytes_committed += turn->bytes.len;
+    if (!memory_turn_apply(store, turn) && store->options.on_quarantine != NULL)
+        store->options.on_quarantine(store->options.ctx, turn->conv);
 }
 
 static void batch_apply(struct memory_store *store, const struct batch *batch)
 {
-    for (const struct memory_pending *at = batch->first; at != NULL; at = at->next) {
-        store->position++;
-        store->stats.turns_committed++;
-        store->stats.events_committed += at->turn.n_events;
-        store->stats.bytes_committed += at->turn.bytes.len;
-        if (!memory_turn_apply(store, &at->turn) && store->options.on_quarantine != NULL)
-            store->options.on_quarantine(store->options.ctx, at->turn.conv);
+    pthread_mutex_lock(&store->lock);
+    for (const struct memory_chunk *at = batch->first; at != NULL; at = at->next) {
+        for (size_t i = 0; i < at->n; i++)
+            turn_apply(store, &at->turns[i]);
     }
     store->stats.batches++;
+    pthread_mutex_unlock(&store->lock);
 }
 
 static void batch_complete(struct memory_store *store, struct batch *batch, uint64_t position)
 {
     struct store_completion completions[STORE_BATCH_TURNS_MAX];
-    struct memory_pending *at = batch->first;
+    struct memory_chunk *at = batch->first;
 
     while (at != NULL) {
         unsigned shard = at->shard;
         size_t n = 0;
 
         while (at != NULL && at->shard == shard) {
-            struct memory_pending *next = at->next;
+            struct memory_chunk *next = at->next;
 
-            completions[n++] = (struct store_completion){ at->turn.ticket, ++position, ERR_OK };
+            for (size_t i = 0; i < at->n; i++)
+                completions[n++] =
+                    (struct store_completion){ at->turns[i].ticket, ++position, ERR_OK };
             free(at);
             at = next;
         }
@@ -70,29 +80,49 @@ static void batch_complete(struct memory_store *store, struct batch *batch, uint
     }
 }
 
+/* False: there is nothing and will be nothing. */
+static bool batch_wait(struct memory_queue *queue, struct batch *batch)
+{
+    pthread_mutex_lock(&queue->lock);
+    queue->busy = 0;
+    if (queue->waiters > 0)
+        pthread_cond_broadcast(&queue->settled);
+    queue->asleep = true;
+    while (queue->first == NULL && !queue->stopping)
+        pthread_cond_wait(&queue->filled, &queue->lock);
+    queue->asleep = false;
+    *batch = batch_take(queue);
+    pthread_mutex_unlock(&queue->lock);
+    return batch->turns > 0;
+}
+
 static void *commit_run(void *arg)
 {
     struct memory_store *store = arg;
+    struct batch batch;
 
-    pthread_mutex_lock(&store->lock);
-    for (;;) {
-        struct batch batch;
-        uint64_t position = store->position;
+    while (batch_wait(&store->queue, &batch)) {
+        uint64_t position = store->position; /* which nobody else changes */
 
-        while (store->first == NULL && !store->stopping)
-            pthread_cond_wait(&store->changed, &store->lock);
-        if (store->first == NULL)
-            break;
-        batch = batch_take(store);
         batch_apply(store, &batch);
-        pthread_mutex_unlock(&store->lock);
         batch_complete(store, &batch, position);
-        pthread_mutex_lock(&store->lock);
-        store->busy = 0;
-        pthread_cond_broadcast(&store->changed);
     }
-    pthread_mutex_unlock(&store->lock);
     return NULL;
+}
+
+static void queue_init(struct memory_queue *queue)
+{
+    queue->last = &queue->first;
+    pthread_mutex_init(&queue->lock, NULL);
+    pthread_cond_init(&queue->filled, NULL);
+    pthread_cond_init(&queue->settled, NULL);
+}
+
+static void queue_fini(struct memory_queue *queue)
+{
+    pthread_mutex_destroy(&queue->lock);
+    pthread_cond_destroy(&queue->filled);
+    pthread_cond_destroy(&queue->settled);
 }
 
 static enum err_code memory_open(const struct store_options *options, struct store **out,
@@ -102,11 +132,10 @@ static enum err_code memory_open(const struct store_options *options, struct sto
 
     store->base = (struct store){ options->backend, options->shards };
     store->options = *options;
-    store->last = &store->first;
+    queue_init(&store->queue);
     map_u64_init(&store->convs, MEMORY_CONVS_MAX, 1);
     map_u64_init(&store->visitors, MEMORY_CONVS_MAX, 2);
     pthread_mutex_init(&store->lock, NULL);
-    pthread_cond_init(&store->changed, NULL);
     if (pthread_create(&store->thread, NULL, commit_run, store) != 0) {
         free(store);
         return err_set(err, ERR_IO, "cannot start the commit thread");
@@ -119,10 +148,10 @@ static void memory_close(struct store **base)
 {
     struct memory_store *store = (struct memory_store *)*base;
 
-    pthread_mutex_lock(&store->lock);
-    store->stopping = true;
-    pthread_cond_broadcast(&store->changed);
-    pthread_mutex_unlock(&store->lock);
+    pthread_mutex_lock(&store->queue.lock);
+    store->queue.stopping = true;
+    pthread_cond_signal(&store->queue.filled);
+    pthread_mutex_unlock(&store->queue.lock);
     pthread_join(store->thread, NULL);
     memory_turns_free(store);
     memory_records_free(store);
@@ -130,65 +159,92 @@ static void memory_close(struct store **base)
         free(store->consumers[i].name);
     free(store->consumers);
     pthread_mutex_destroy(&store->lock);
-    pthread_cond_destroy(&store->changed);
+    queue_fini(&store->queue);
     free(store);
     *base = NULL;
 }
 
-static struct memory_pending *pending_make(unsigned shard, const struct store_turn *turn)
+/* One block for many turns: an allocation each would cost more than all the rest. */
+static struct memory_chunk *chunk_make(unsigned shard, const struct store_turn *turns, size_t n)
 {
-    struct memory_pending *pending = mem_alloc(sizeof(*pending) + turn->bytes.len);
+    struct memory_chunk *chunk;
+    size_t bytes = 0;
+    char *at;
 
-    *pending = (struct memory_pending){ .shard = shard, .turn = *turn };
-    if (turn->bytes.len != 0)
-        memcpy(pending + 1, turn->bytes.ptr, turn->bytes.len);
-    pending->turn.bytes.ptr = (const char *)(pending + 1);
-    return pending;
+    for (size_t i = 0; i < n; i++)
+        bytes += turns[i].bytes.len;
+    chunk = mem_alloc(sizeof(*chunk) + n * sizeof(*turns) + bytes);
+    chunk->next = NULL;
+    chunk->shard = shard;
+    chunk->n = n;
+    at = (char *)(chunk->turns + n);
+    for (size_t i = 0; i < n; i++) {
+        chunk->turns[i] = turns[i];
+        chunk->turns[i].bytes.ptr = at;
+        if (turns[i].bytes.len != 0)
+            memcpy(at, turns[i].bytes.ptr, turns[i].bytes.len);
+        at += turns[i].bytes.len;
+    }
+    return chunk;
+}
+
+static void chunks_free(struct memory_chunk *chunk)
+{
+    while (chunk != NULL) {
+        struct memory_chunk *next = chunk->next;
+
+        free(chunk);
+        chunk = next;
+    }
+}
+
+static bool queue_add(struct memory_queue *queue, unsigned shard, struct memory_chunk *first,
+                      struct memory_chunk **last, size_t n)
+{
+    bool ok;
+
+    pthread_mutex_lock(&queue->lock);
+    ok = queue->pending[shard] + n <= MEMORY_PENDING_MAX;
+    if (ok && first != NULL) {
+        queue->pending[shard] += n;
+        *queue->last = first;
+        queue->last = last;
+        if (queue->asleep)
+            pthread_cond_signal(&queue->filled);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return ok;
 }
 
 static enum err_code memory_append(struct store *base, unsigned shard,
                                    const struct store_turn *turns, size_t n, struct err *err)
 {
     struct memory_store *store = (struct memory_store *)base;
-    struct memory_pending *first = NULL;
-    struct memory_pending **last = &first;
+    struct memory_chunk *first = NULL;
+    struct memory_chunk **last = &first;
 
-    for (size_t i = 0; i < n; i++) {
-        *last = pending_make(shard, &turns[i]);
+    for (size_t i = 0; i < n; i += MEMORY_CHUNK_TURNS) {
+        *last =
+            chunk_make(shard, turns + i, n - i < MEMORY_CHUNK_TURNS ? n - i : MEMORY_CHUNK_TURNS);
         last = &(*last)->next;
     }
-    pthread_mutex_lock(&store->lock);
-    if (store->pending[shard] + n > MEMORY_PENDING_MAX) {
-        pthread_mutex_unlock(&store->lock);
-        while (first != NULL) {
-            struct memory_pending *next = first->next;
-
-            free(first);
-            first = next;
-        }
-        err_set(err, ERR_BUSY, "the store's queue is full");
-        if (err != NULL)
-            err->retry_after_ms = 100;
-        return ERR_BUSY;
-    }
-    store->pending[shard] += n;
-    if (first != NULL) {
-        *store->last = first;
-        store->last = last;
-    }
-    pthread_cond_broadcast(&store->changed);
-    pthread_mutex_unlock(&store->lock);
-    return ERR_OK;
+    if (queue_add(&store->queue, shard, first, last, n))
+        return ERR_OK;
+    chunks_free(first);
+    err_set(err, ERR_BUSY, "the store's queue is full");
+    if (err != NULL)
+        err->retry_after_ms = 100;
+    return ERR_BUSY;
 }
 
 static size_t memory_append_room(struct store *base, unsigned shard)
 {
-    struct memory_store *store = (struct memory_store *)base;
+    struct memory_queue *queue = &((struct memory_store *)base)->queue;
     size_t room;
 
-    pthread_mutex_lock(&store->lock);
-    room = MEMORY_PENDING_MAX - store->pending[shard];
-    pthread_mutex_unlock(&store->lock);
+    pthread_mutex_lock(&queue->lock);
+    room = MEMORY_PENDING_MAX - queue->pending[shard];
+    pthread_mutex_unlock(&queue->lock);
     return room;
 }
 
@@ -240,17 +296,19 @@ static void memory_stats(struct store *base, struct store_stats *out)
 static enum err_code memory_settle_wait(struct store *base, int timeout_ms, bool search,
                                         struct err *err)
 {
-    struct memory_store *store = (struct memory_store *)base;
+    struct memory_queue *queue = &((struct memory_store *)base)->queue;
     struct timespec until;
     int rc = 0;
 
     (void)search;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += timeout_ms / 1000 + 1;
-    pthread_mutex_lock(&store->lock);
-    while ((store->first != NULL || store->busy != 0) && rc == 0)
-        rc = pthread_cond_timedwait(&store->changed, &store->lock, &until);
-    pthread_mutex_unlock(&store->lock);
+    pthread_mutex_lock(&queue->lock);
+    queue->waiters++;
+    while ((queue->first != NULL || queue->busy != 0) && rc == 0)
+        rc = pthread_cond_timedwait(&queue->settled, &queue->lock, &until);
+    queue->waiters--;
+    pthread_mutex_unlock(&queue->lock);
     return rc == 0 ? ERR_OK : err_set(err, ERR_TIMEOUT, "not settled within %d ms", timeout_ms);
 }
 
