@@ -167,17 +167,6 @@ async function configured(): Promise<void> {
     colleagues.push(await hire(name, level));
   await hire("fay", 0, "offers"); // somebody must be able to serve each queue
   await publish(routing);
-  // The desk takes what is published a moment after it is stored.
-  await until("the configuration is in force", async () => {
-    const probe = await waiting("returns");
-    const { conversationId } = probe;
-    await probe.session.wait((frame) => frame["queue"] !== undefined);
-    const now = await json(
-      boss.call("GET", `/conversations/${conversationId}/routing`),
-    );
-    await probe.session.ask({ end: { conversationId, clientId: clientId() } });
-    return now["queue"] === "returns";
-  });
 }
 
 test("a configuration that cannot work is refused with its path", async () => {
@@ -194,6 +183,21 @@ test("a configuration that cannot work is refused with its path", async () => {
   assert.equal(report["problems"][0].path, "queues.general.overflow[0]");
   const plain = await colleagues[0]?.agent.call("GET", "/routing");
   assert.equal(plain?.status, 403);
+});
+
+test("a configuration is in force when its publishing is answered", async () => {
+  await configured();
+  for (const queue of ["returns", "general", "returns", "general"]) {
+    await publish({ ...routing, routes: [{ id: "all", else: true, queue }] });
+    const { session, conversationId } = await waiting("");
+    await session.wait((frame) => frame["queue"] !== undefined);
+    const now = await json(
+      boss.call("GET", `/conversations/${conversationId}/routing`),
+    );
+    assert.equal(now["queue"], queue);
+    await session.ask({ end: { conversationId, clientId: clientId() } });
+  }
+  await publish(routing);
 });
 
 test("50 visitors, 5 agents, kill -9: all are served once, by whom they need", async () => {

@@ -79,6 +79,7 @@ enum api_effect {
     API_EFFECT_EXPLAIN = 1 << 5,   /* ask the desk how `explain` would be given away now */
     API_EFFECT_TRAIN = 1 << 6,     /* train the queued model `train` */
     API_EFFECT_TRY = 1 << 7,       /* ask the bot `try`; its answer is the body (TryReply) */
+    API_EFFECT_IN_FORCE = 1 << 8,  /* as DIRECTORY, and answer when every shard has it */
 };
 
 enum api_chat_kind {

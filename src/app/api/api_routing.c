@@ -275,7 +275,7 @@ static enum err_code config_publish(struct api_call *call, struct err *err)
     if (rc == ERR_CONFLICT)
         return err_set(err, ERR_CONFLICT, "changed by someone else; read it again");
     if (rc == ERR_OK)
-        call->reply->effects |= API_EFFECT_DIRECTORY;
+        call->reply->effects |= API_EFFECT_IN_FORCE;
     return rc;
 }
 
@@ -341,7 +341,7 @@ static const struct api_route routes[] = {
       config_delete, 0, &configs, "Delete a version that is not published" },
     { "POST", "/routing-configs/{id}/publish", &kefu__v1__empty__descriptor,
       &kefu__v1__routing_config__descriptor, PERM_ROUTING_WRITE, config_publish, 0, &configs,
-      "Check and publish a version, or go back to it" },
+      "Check and publish a version, or go back to it; answered when it is in force" },
     { "GET", "/conversations/{id}/routing-traces", NULL, &kefu__v1__routing_trace_list__descriptor,
       PERM_CONV_READ, trace_list, 0, NULL, "Why a conversation went to whom" },
     { "GET", "/conversations/{id}/routing", NULL, &kefu__v1__routing_trace__descriptor,

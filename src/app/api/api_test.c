@@ -616,7 +616,7 @@ static void routing_is_published_and_rolled_back_in_versions(void **state)
     draft_make(f, "{\\\"queues\\\":{\\\"one\\\":{}}}", first, sizeof(first));
     draft_make(f, "{\\\"queues\\\":{\\\"two\\\":{}}}", second, sizeof(second));
     assert_int_equal(publish(f, first), 200);
-    assert_true((f->reply.effects & API_EFFECT_DIRECTORY) != 0);
+    assert_true((f->reply.effects & API_EFFECT_IN_FORCE) != 0);
     assert_int_equal(publish(f, first), 409);
     assert_non_null(strstr(call(f, "GET", "/api/v1/routing", ""), "one"));
     assert_int_equal(publish(f, second), 200);

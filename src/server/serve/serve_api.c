@@ -257,6 +257,21 @@ static void api_run(struct worker_job *job)
     api_handle(self->api, &self->request, &self->arena, &self->reply);
 }
 
+/* Stored it is, whatever comes; that is said too. */
+static void in_force(struct node *node, void *ctx, bool taken)
+{
+    struct api_job *self = ctx;
+    struct err err = { 0 };
+
+    if (node != NULL && !taken) {
+        err_set(&err, ERR_UNAVAILABLE, "stored, but it could not be put in force; see the log");
+        api_reply_error(&self->reply, &err);
+    }
+    if (node != NULL)
+        reply_send(node, self->ref, &self->reply);
+    job_free(self);
+}
+
 static void api_done(struct worker_job *job, struct shard *shard)
 {
     struct api_job *self = CONTAINER_OF(job, struct api_job, job);
@@ -275,6 +290,10 @@ static void api_done(struct worker_job *job, struct shard *shard)
         node_train(node, &(struct learn_job){ reply->who.workspace_id, reply->train });
     if ((reply->effects & API_EFFECT_TRY) != 0)
         node_try(node, &self->arena, reply);
+    if ((reply->effects & API_EFFECT_IN_FORCE) != 0) {
+        node_reload_wait(node, in_force, self);
+        return;
+    }
     if ((reply->effects & API_EFFECT_CHAT) != 0)
         chat_effect(node, self);
     else if ((reply->effects & API_EFFECT_EXPLAIN) != 0)

@@ -12,142 +12,6 @@
 #include "mem.h"
 #include "serve_metric.h"
 
-/* ---- directory ------------------------------------------------------------------------------- */
-
-struct directory_msg {
-    struct shard_msg head;
-    struct directory *directory;
-};
-
-static void directory_release_run(struct shard_msg *head, struct shard *shard)
-{
-    struct directory_msg *msg = CONTAINER_OF(head, struct directory_msg, head);
-
-    (void)shard;
-    if (--msg->directory->holders == 0)
-        directory_destroy(&msg->directory);
-    free(msg);
-}
-
-/* Holders are counted on shard 0: no two threads touch the number. */
-static void directory_release(struct node *node, struct directory *directory)
-{
-    struct directory_msg *msg = mem_zalloc(sizeof(*msg));
-    struct shard_msg *head = &msg->head;
-
-    msg->head.run = directory_release_run;
-    msg->directory = directory;
-    shard_post_reserved(node_shard(node, 0), &head);
-}
-
-static bool workspace_known(const struct directory *directory, struct workspace_id workspace)
-{
-    for (size_t i = 0; directory != NULL && i < directory->workspace_count; i++) {
-        if (directory->workspaces[i].id.v == workspace.v)
-            return true;
-    }
-    return false;
-}
-
-static void directory_take(struct node *node, struct directory *directory)
-{
-    struct directory *old = node->directory;
-
-    node->directory = directory;
-    node_desk_sync(node);
-    for (size_t i = 0; node->started && i < directory->workspace_count; i++) {
-        if (!workspace_known(old, directory->workspaces[i].id))
-            node_desk_started_one(node, directory->workspaces[i].id);
-    }
-    if (old != NULL)
-        directory_release(node, old);
-}
-
-static void directory_run(struct shard_msg *head, struct shard *shard)
-{
-    struct directory_msg *msg = CONTAINER_OF(head, struct directory_msg, head);
-
-    directory_take(node_of(shard), msg->directory);
-    free(msg);
-}
-
-struct load_job {
-    struct worker_job job;
-    struct store *store;
-    const char *models;
-    struct directory *directory;
-};
-
-static void load_run(struct worker_job *job)
-{
-    struct load_job *self = CONTAINER_OF(job, struct load_job, job);
-    struct err err = { 0 };
-
-    if (directory_load(self->store, self->models, &self->directory, &err) != ERR_OK)
-        LOG_ERROR("directory_not_loaded", KV_ERR(&err), KV_TEXT("field", err.field));
-}
-
-static void load_start(struct node *node);
-
-static void load_done(struct worker_job *job, struct shard *shard)
-{
-    struct load_job *self = CONTAINER_OF(job, struct load_job, job);
-    struct node *node = node_of(shard);
-
-    node->loading = 0;
-    if (self->directory != NULL) {
-        self->directory->holders = node->server->shards;
-        for (uint32_t i = 0; i < node->server->shards; i++) {
-            struct directory_msg *msg = mem_zalloc(sizeof(*msg));
-            struct shard_msg *head = &msg->head;
-
-            msg->head.run = directory_run;
-            msg->directory = self->directory;
-            shard_post_reserved(node_shard(node, i), &head);
-        }
-    }
-    free(self);
-    if (node->reload_wanted)
-        load_start(node);
-}
-
-/* On shard 0: one load at a time, and one more for everything that changed meanwhile. */
-static void load_start(struct node *node)
-{
-    struct load_job *self = mem_zalloc(sizeof(*self));
-    struct worker_job *job = &self->job;
-
-    node->reload_wanted = false;
-    self->job.run = load_run;
-    self->job.done = load_done;
-    self->store = node->server->store;
-    self->models = node->server->models;
-    node->loading = 1;
-    if (worker_submit(node->server->workers, &job))
-        return;
-    free(self);
-    node->loading = 0;
-    node->reload_wanted = true; /* the tick tries again */
-}
-
-static void reload_run(struct shard_msg *head, struct shard *shard)
-{
-    struct node *node = node_of(shard);
-
-    free(head);
-    node->reload_wanted = true;
-    if (node->loading == 0)
-        load_start(node);
-}
-
-void node_reload(struct node *node)
-{
-    struct shard_msg *msg = mem_zalloc(sizeof(*msg));
-
-    msg->run = reload_run;
-    shard_post_reserved(node_shard(node, 0), &msg);
-}
-
 /* ---- certificates ---------------------------------------------------------------------------- */
 
 struct tls_msg {
@@ -325,8 +189,7 @@ static void tick_run(struct loop_timer *timer)
     }
     mark_tick(node);
     node_unclear_tick(node);
-    if (node->reload_wanted && node->loading == 0)
-        load_start(node);
+    node_reload_tick(node);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -452,6 +315,7 @@ static void node_fini(struct shard *shard, void *ctx)
     http_server_destroy(&node->http);
     gateway_destroy(&node->gateway);
     node_acts_fini(node);
+    node_reload_fini(node);
     chat_destroy(&node->chat);
     node_desk_fini(node);
     exchange_fini(node);
@@ -492,7 +356,7 @@ static void begin_run(struct shard_msg *head, struct shard *shard)
     struct node *node = node_of(shard);
     struct err err = { 0 };
 
-    directory_take(node, msg->directory);
+    node_directory_take(node, msg->directory);
     free(msg);
     chat_start(node->chat);
     started_check(node);

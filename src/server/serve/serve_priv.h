@@ -3,7 +3,8 @@
  * node). Only messages cross between nodes, and a node's thread alone touches it.
  *
  *   serve.c            start, readiness, stop
- *   serve_node.c       a shard's life: begin, tick, drain, directory
+ *   serve_node.c       a shard's life: begin, tick, drain
+ *   serve_reload.c     the directory: loaded anew, handed to every shard, waited for
  *   serve_chat.c       chat's and gateway's doors to the other shards
  *   serve_desk.c       desks and what they say to chats and consoles
  *   serve_trace.c      why conversations went to whom
@@ -170,8 +171,12 @@ struct node {
     size_t unclear_count;
     uint64_t unclear_at; /* ms of the loop, when they are brought there */
     bool unclear_busy;
-    bool reload_wanted; /* shard 0: something changed while a load was running */
-    unsigned loading;
+    /* Of shard 0: */
+    bool reload_wanted; /* something changed that the running load may not have read */
+    bool loading;
+    uint32_t reload_takers; /* shards that have the newest load */
+    uint64_t load_number;   /* of the load that was begun last */
+    struct reload_wait *reload_waits;
 };
 
 /* ---- messages ---- */
@@ -195,9 +200,19 @@ extern const struct shard_ops node_shard_ops; /* ctx: the server */
 void node_begin(struct server *server);
 /* Main thread: new connections get this certificate; it is the shards' from then on. */
 void node_tls_replace(struct server *server, struct serve_tls *tls);
+void node_answer(struct node *node, uint64_t session, const Kefu__V1__ServerFrame *frame);
+
+/* serve_reload.c */
 /* Any shard: sites, agents, FAQ or rules changed; every shard gets a new directory soon. */
 void node_reload(struct node *node);
-void node_answer(struct node *node, uint64_t session, const Kefu__V1__ServerFrame *frame);
+/* The same; done is called on this shard when every shard has it (or !taken: it could not be
+ * loaded; or node NULL: the server ends). */
+void node_reload_wait(struct node *node, void (*done)(struct node *node, void *ctx, bool taken),
+                      void *ctx);
+/* This shard's from now on. */
+void node_directory_take(struct node *node, struct directory *directory);
+void node_reload_tick(struct node *node);
+void node_reload_fini(struct node *node);
 
 /* serve_chat.c */
 extern const struct chat_ops node_chat_ops;       /* ctx: the node */
