@@ -185,6 +185,26 @@ static void a_second_model_replaces_the_live_one_and_back(void **state)
     assert_false(model_get(f, MODEL_B)->live);
 }
 
+static void a_training_is_compared_with_the_live_model(void **state)
+{
+    struct fixture *f = *state;
+    struct buf report;
+
+    shop_fill(f);
+    model_put(f, MODEL_A, "queued", true);
+    train(f, MODEL_A);
+    assert_int_equal(model_get(f, MODEL_A)->against_id, 0);
+    model_put(f, MODEL_B, "queued", false);
+    train(f, MODEL_B);
+    assert_int_equal(model_get(f, MODEL_B)->against_id, MODEL_A);
+    assert_int_equal(model_get(f, MODEL_B)->fixed + model_get(f, MODEL_B)->broken, 0);
+    buf_init(&report, LEARN_REPORT_BYTES_MAX);
+    assert_int_equal(model_file_read(f->folder, MODEL_B, MODEL_FILE_REPORT, &report, NULL), ERR_OK);
+    buf_add_char(&report, '\0');
+    assert_non_null(strstr(report.ptr, "\"against\":{\"compared\":10,"));
+    buf_fini(&report);
+}
+
 static void a_damaged_file_is_refused_and_the_one_before_stands_in(void **state)
 {
     struct fixture *f = *state;
@@ -408,6 +428,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_queued_model_is_trained_evaluated_and_goes_live, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_second_model_replaces_the_live_one_and_back, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_training_is_compared_with_the_live_model, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_damaged_file_is_refused_and_the_one_before_stands_in,
                                         setup, teardown),

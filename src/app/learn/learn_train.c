@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "examples_file.h"
+#include "hash.h"
 #include "intent_eval.h"
 #include "intent_train.h"
 #include "learn_priv.h"
@@ -29,6 +30,7 @@ struct training {
     struct negatives all, rest, held; /* the last two share the first one's texts */
     struct intent_scratch *scratch;
     struct intent_eval *eval;
+    uint64_t against;     /* the model that the answers are compared with; 0: none */
     unsigned step, steps; /* of models to train */
     int64_t noted_us;
     bool cancelled;
@@ -134,18 +136,26 @@ static enum err_code negatives_load(struct training *t, struct err *err)
     return rc;
 }
 
-/* Each intent's examples go round the folds, so that none misses all of an intent's. */
+/* An example stays in its fold whatever is added or taken away beside it, so that two trainings can
+ * be compared; but those of thin intents go round, so that no fold has all of them. */
 static uint8_t *folds_make(const struct example_set *set)
 {
     uint8_t *folds = mem_alloc(set->count + 1);
+    uint32_t *counts = mem_zalloc((set->name_count + 1) * sizeof(*counts));
     uint8_t *next = mem_zalloc(set->name_count + 1);
 
+    for (size_t i = 0; i < set->count; i++)
+        counts[set->items[i].intent]++;
     for (size_t i = 0; i < set->count; i++) {
-        uint32_t intent = set->items[i].intent;
+        const struct example *example = &set->items[i];
+        uint64_t hash = hash_bytes((struct hash_key){ 0 }, example->text.ptr, example->text.len);
 
-        folds[i] = next[intent];
-        next[intent] = (uint8_t)((next[intent] + 1) % LEARN_FOLDS);
+        if (counts[example->intent] < INTENT_EVAL_THIN)
+            folds[i] = next[example->intent]++ % LEARN_FOLDS;
+        else
+            folds[i] = (uint8_t)(hash % LEARN_FOLDS);
     }
+    free(counts);
     free(next);
     return folds;
 }
@@ -225,6 +235,54 @@ static enum err_code folds_run(struct training *t, struct err *err)
     return rc;
 }
 
+static uint64_t live_find(struct training *t, struct err *err)
+{
+    struct learn_models models;
+    uint64_t live = 0;
+    struct arena arena;
+
+    arena_init(&arena, LEARN_PAGE_BYTES_MAX);
+    if (learn_models(t->options->store, t->workspace, &arena, &models, err) == ERR_OK) {
+        for (size_t i = 0; i < models.n; i++)
+            live = models.items[i]->live && models.items[i]->id != t->record.id
+                       ? models.items[i]->id
+                       : live;
+    }
+    arena_fini(&arena);
+    return live;
+}
+
+/* With the live model, if its answers were kept; a comparison that fails costs no training. */
+static void compare(struct training *t)
+{
+    struct err err = { 0 };
+    uint64_t live = live_find(t, &err);
+    struct buf kept;
+
+    buf_init(&kept, LEARN_ANSWERS_BYTES_MAX);
+    if (live != 0 &&
+        model_file_read(t->options->folder, live, MODEL_FILE_ANSWERS, &kept, &err) == ERR_OK &&
+        intent_eval_compare(t->eval, buf_slice(&kept), &err) == ERR_OK)
+        t->against = live;
+    else if (err.code != ERR_OK && err.code != ERR_NOT_FOUND)
+        LOG_WARN("models_not_compared", KV_ID("model", live), KV_ERR(&err));
+    buf_fini(&kept);
+}
+
+static enum err_code answers_write(struct training *t, struct err *err)
+{
+    struct buf out;
+    enum err_code rc;
+
+    buf_init(&out, LEARN_ANSWERS_BYTES_MAX);
+    intent_eval_keep(t->eval, &out);
+    rc = buf_ok(&out) ? model_file_write(t->options->folder, t->record.id, MODEL_FILE_ANSWERS,
+                                         buf_slice(&out), err)
+                      : err_set(err, ERR_TOO_BIG, "answers over %d bytes", LEARN_ANSWERS_BYTES_MAX);
+    buf_fini(&out);
+    return rc;
+}
+
 static enum err_code report_write(struct training *t, struct err *err)
 {
     struct buf out;
@@ -251,7 +309,10 @@ static enum err_code files_make(struct training *t, struct buf *bytes, float *th
         return rc;
     *threshold = intent_model_threshold(model);
     intent_model_close(&model);
+    compare(t);
     rc = report_write(t, err);
+    if (rc == ERR_OK)
+        rc = answers_write(t, err);
     if (rc == ERR_OK)
         rc = model_file_write(t->options->folder, t->record.id, MODEL_FILE_MODEL, buf_slice(bytes),
                               err);
@@ -263,6 +324,7 @@ static enum err_code files_make(struct training *t, struct buf *bytes, float *th
 static void figures_fill(struct training *t, size_t bytes, float threshold, int64_t began_us)
 {
     struct intent_eval_figures figures = intent_eval_figures(t->eval);
+    struct intent_eval_change change = intent_eval_change(t->eval);
     Kefu__V1__Model *model = t->model;
 
     model->status = constant("ready");
@@ -275,6 +337,9 @@ static void figures_fill(struct training *t, size_t bytes, float threshold, int6
     model->auroc = figures.scope.auroc;
     model->threshold = (double)threshold;
     model->bytes = bytes;
+    model->against_id = t->against;
+    model->fixed = (uint32_t)change.fixed;
+    model->broken = (uint32_t)change.broken;
     model->train_ms = (uint32_t)((clock_mono_us(t->options->clock) - began_us) / 1000);
 }
 

@@ -24,8 +24,10 @@ struct intent_eval *intent_eval_create(const struct example_set *set)
     if (set->name_count > 0)
         memcpy(eval->names, set->names, set->name_count * sizeof(*eval->names));
     eval->answers = mem_zalloc((set->count + 1) * sizeof(*eval->answers));
-    for (size_t i = 0; i < set->count; i++)
-        eval->answers[i].got = eval->answers[i].before = EVAL_NOTHING;
+    for (size_t i = 0; i < set->count; i++) {
+        eval->answers[i].got = EVAL_NOTHING;
+        eval->answers[i].before = EVAL_UNASKED;
+    }
     arena_init(&eval->arena, WORDS_BYTES_MAX);
     return eval;
 }
@@ -49,8 +51,7 @@ static struct slice keep(struct intent_eval *eval, struct slice s)
     return slice_make(copy, copy != NULL ? s.len : 0);
 }
 
-/* For each intent of the model its place among the names; the caller frees it. */
-static int32_t *names_map(struct intent_eval *eval, const struct intent_model *model)
+int32_t *eval_names_map(struct intent_eval *eval, const struct intent_model *model)
 {
     uint32_t count = intent_model_count(model);
     int32_t *map = mem_alloc(count * sizeof(*map));
@@ -95,7 +96,7 @@ static void answer_explain(struct intent_eval *eval, const struct intent_model *
 void intent_eval_answer(struct intent_eval *eval, const struct intent_model *model,
                         struct intent_scratch *scratch, const uint8_t *folds, int fold)
 {
-    int32_t *map = names_map(eval, model);
+    int32_t *map = eval_names_map(eval, model);
 
     eval->threshold = intent_model_threshold(model);
     for (size_t i = 0; i < eval->set->count; i++) {
@@ -129,21 +130,6 @@ void intent_eval_answer_outside(struct intent_eval *eval, const struct intent_mo
         intent_predict(model, scratch, texts[i], 1, &result);
         eval->outside[eval->outside_count++] = result.count > 0 ? result.hits[0].score : 0;
     }
-}
-
-void intent_eval_answer_before(struct intent_eval *eval, const struct intent_model *model,
-                               struct intent_scratch *scratch)
-{
-    int32_t *map = names_map(eval, model);
-
-    eval->compared = true;
-    for (size_t i = 0; i < eval->set->count; i++) {
-        struct intent_result result;
-
-        intent_predict(model, scratch, eval->set->items[i].text, 1, &result);
-        eval->answers[i].before = result.count > 0 ? map[result.hits[0].intent] : EVAL_NOTHING;
-    }
-    free(map);
 }
 
 static bool is_right(const struct intent_eval *eval, size_t i)

@@ -30,9 +30,25 @@ void intent_eval_answer(struct intent_eval *eval, const struct intent_model *mod
 void intent_eval_answer_outside(struct intent_eval *eval, const struct intent_model *model,
                                 struct intent_scratch *scratch, const struct slice *texts,
                                 size_t count);
-/* Another model's answers (the live one's), to show what changes. */
+/* Another model's answers to the set's examples, to show what changes. */
 void intent_eval_answer_before(struct intent_eval *eval, const struct intent_model *model,
                                struct intent_scratch *scratch);
+
+/* Appends the answers as bytes, 16 for each, so that a later evaluation can show what changed: the
+ * answers of k-fold models cannot be had again. */
+void intent_eval_keep(const struct intent_eval *eval, struct buf *out);
+/* Takes kept answers as those of before, for examples that have the same text and intent. Faults:
+ * ERR_INVALID, ERR_UNSUPPORTED, ERR_CORRUPT; nothing is compared then. */
+MUST_USE enum err_code intent_eval_compare(struct intent_eval *eval, struct slice kept,
+                                           struct err *err);
+
+struct intent_eval_change {
+    size_t compared; /* examples that both have answered */
+    size_t right, right_before;
+    size_t fixed, broken; /* right now and wrong before; wrong now and right before */
+};
+/* All zero: nothing was compared. */
+struct intent_eval_change intent_eval_change(const struct intent_eval *eval);
 
 /* In-scope accuracy (rejected is wrong) when the threshold rejects that share of the outside
  * texts. */

@@ -201,22 +201,59 @@ static void put_contradictions(const struct intent_eval *eval, struct buf *out)
     free(pairs);
 }
 
-static void put_changed(const struct intent_eval *eval, bool fixed, const char *title,
+static void put_name(const struct intent_eval *eval, int32_t name, struct buf *out)
+{
+    put(out, "<td>");
+    put_escaped(out, name >= 0 ? eval->names[name] : SLICE_LITERAL("none"));
+}
+
+static void put_changed(const struct intent_eval *eval, enum eval_change kind, const char *title,
                         struct buf *out)
 {
     size_t listed = 0;
 
-    buf_printf(out, "<h2>%s</h2><p>", title);
+    buf_printf(out, "<h3>%s</h3><table><tr><th>intent<th>text<th>now<th>before", title);
     for (size_t i = 0; i < eval->set->count && listed < INTENT_EVAL_LISTED_MAX; i++) {
         const struct eval_answer *answer = &eval->answers[i];
-        int32_t expected = (int32_t)eval->set->items[i].intent;
 
-        if ((answer->got == expected) != fixed || (answer->before == expected) == fixed)
+        if (eval_change_of(eval, i) != kind)
             continue;
+        put(out, "<tr>");
+        put_name(eval, (int32_t)eval->set->items[i].intent, out);
+        put(out, "<td>");
         put_sentence(eval, (uint32_t)i, out);
+        put_name(eval, answer->got, out);
+        put_name(eval, answer->before, out);
         listed++;
     }
-    put(out, listed > 0 ? "</p>" : "none</p>");
+    put(out, "</table>");
+}
+
+static void put_changes(const struct intent_eval *eval, struct buf *out)
+{
+    struct intent_eval_change sum = intent_eval_change(eval);
+    struct intent_eval_change *changes = eval_changes(eval);
+
+    buf_printf(out,
+               "<h2>Against the other model</h2><p>Of %zu texts that both answered, this one has "
+               "%zu right, the other %zu.</p><table><tr><th>intent<th class=n>compared"
+               "<th class=n>right now, wrong before<th class=n>wrong now, right before",
+               sum.compared, sum.right, sum.right_before);
+    for (size_t n = 0; n < eval->name_count; n++) {
+        if (changes[n].fixed + changes[n].broken == 0)
+            continue;
+        put(out, "<tr>");
+        put_name(eval, (int32_t)n, out);
+        buf_printf(out, "<td class=n>%zu<td class=n>%zu<td class=n>%zu", changes[n].compared,
+                   changes[n].fixed, changes[n].broken);
+    }
+    buf_printf(out, "<tr><th>all<td class=n>%zu<td class=n>%zu<td class=n>%zu</table>",
+               sum.compared, sum.fixed, sum.broken);
+    if (sum.broken > 0)
+        put_changed(eval, EVAL_BROKEN, "Wrong now, right before", out);
+    if (sum.fixed > 0)
+        put_changed(eval, EVAL_FIXED, "Right now, wrong before", out);
+    free(changes);
 }
 
 static void put_intents(const struct intent_eval *eval, struct buf *out)
@@ -255,10 +292,8 @@ void intent_eval_html(const struct intent_eval *eval, struct buf *out)
     }
     buf_printf(out, "</p><p>%zu of %zu texts answered rightly.</p>", figures.right, figures.count);
     put_plots(eval, out);
-    if (eval->compared) {
-        put_changed(eval, true, "Right now, wrong before", out);
-        put_changed(eval, false, "Wrong now, right before", out);
-    }
+    if (eval->compared)
+        put_changes(eval, out);
     put_confusions(eval, out);
     put_contradictions(eval, out);
     put_intents(eval, out);

@@ -49,11 +49,10 @@ static void put_intents(const struct intent_eval *eval, struct json_writer *json
     free(intents);
 }
 
-static void put_sentence(const struct intent_eval *eval, uint32_t at, struct json_writer *json)
+static void put_answer(const struct intent_eval *eval, uint32_t at, struct json_writer *json)
 {
     const struct eval_answer *answer = &eval->answers[at];
 
-    json_object_begin(json);
     put_text(json, "text", eval->set->items[at].text);
     put_count(json, "line", eval->set->items[at].line);
     put_number(json, "score", (double)answer->score);
@@ -62,6 +61,12 @@ static void put_sentence(const struct intent_eval *eval, uint32_t at, struct jso
     for (unsigned w = 0; w < EVAL_WORDS && answer->words[w].len > 0; w++)
         json_text(json, answer->words[w]);
     json_array_end(json);
+}
+
+static void put_sentence(const struct intent_eval *eval, uint32_t at, struct json_writer *json)
+{
+    json_object_begin(json);
+    put_answer(eval, at, json);
     json_object_end(json);
 }
 
@@ -156,7 +161,13 @@ static void put_curves(const struct intent_eval *eval, struct json_writer *json)
     json_array_end(json);
 }
 
-static void put_changed(const struct intent_eval *eval, const char *key, bool fixed,
+static void put_name(const struct intent_eval *eval, const char *key, int32_t name,
+                     struct json_writer *json)
+{
+    put_text(json, key, name >= 0 ? eval->names[name] : SLICE_LITERAL(""));
+}
+
+static void put_changed(const struct intent_eval *eval, const char *key, enum eval_change kind,
                         struct json_writer *json)
 {
     size_t listed = 0;
@@ -165,28 +176,55 @@ static void put_changed(const struct intent_eval *eval, const char *key, bool fi
     json_array_begin(json);
     for (size_t i = 0; i < eval->set->count && listed < INTENT_EVAL_LISTED_MAX; i++) {
         const struct eval_answer *answer = &eval->answers[i];
-        int32_t expected = (int32_t)eval->set->items[i].intent;
 
-        if ((answer->got == expected) != fixed || (answer->before == expected) == fixed)
+        if (eval_change_of(eval, i) != kind)
             continue;
-        put_sentence(eval, (uint32_t)i, json);
+        json_object_begin(json);
+        put_name(eval, "intent", (int32_t)eval->set->items[i].intent, json);
+        put_name(eval, "got", answer->got, json);
+        put_name(eval, "before", answer->before, json);
+        put_answer(eval, (uint32_t)i, json);
+        json_object_end(json);
         listed++;
     }
     json_array_end(json);
 }
 
+static void put_changed_intents(const struct intent_eval *eval, struct json_writer *json)
+{
+    struct intent_eval_change *changes = eval_changes(eval);
+
+    json_key(json, "intents");
+    json_array_begin(json);
+    for (size_t n = 0; n < eval->name_count; n++) {
+        if (changes[n].fixed + changes[n].broken == 0)
+            continue;
+        json_object_begin(json);
+        put_text(json, "name", eval->names[n]);
+        put_count(json, "compared", changes[n].compared);
+        put_count(json, "fixed", changes[n].fixed);
+        put_count(json, "broken", changes[n].broken);
+        json_object_end(json);
+    }
+    json_array_end(json);
+    free(changes);
+}
+
 static void put_changes(const struct intent_eval *eval, struct json_writer *json)
 {
-    size_t right = 0;
+    struct intent_eval_change change = intent_eval_change(eval);
+    double compared = change.compared > 0 ? (double)change.compared : 1;
 
-    for (size_t i = 0; i < eval->set->count; i++)
-        right += eval->answers[i].before == (int32_t)eval->set->items[i].intent;
     json_key(json, "against");
     json_object_begin(json);
-    put_number(json, "accuracy",
-               eval->set->count > 0 ? (double)right / (double)eval->set->count : 0);
-    put_changed(eval, "fixed", true, json);
-    put_changed(eval, "broken", false, json);
+    put_count(json, "compared", change.compared);
+    put_number(json, "accuracy", (double)change.right_before / compared);
+    put_number(json, "accuracyNow", (double)change.right / compared);
+    put_count(json, "fixedCount", change.fixed);
+    put_count(json, "brokenCount", change.broken);
+    put_changed_intents(eval, json);
+    put_changed(eval, "fixed", EVAL_FIXED, json);
+    put_changed(eval, "broken", EVAL_BROKEN, json);
     json_object_end(json);
 }
 

@@ -5,11 +5,11 @@
 #include "intent_eval.h"
 #include "intent_near.h"
 
-enum { EVAL_WORDS = 3, EVAL_NOTHING = -1 };
+enum { EVAL_WORDS = 3, EVAL_NOTHING = -1, EVAL_UNASKED = -2 };
 
 struct eval_answer {
     int32_t got;    /* into names; EVAL_NOTHING */
-    int32_t before; /* the other model's; EVAL_NOTHING */
+    int32_t before; /* the other model's; EVAL_NOTHING, EVAL_UNASKED */
     float score;
     bool given;
     struct slice words[EVAL_WORDS]; /* that spoke for a wrong answer, strongest first */
@@ -57,6 +57,19 @@ struct eval_step {
     double outside_rejected;
 };
 struct eval_step eval_step_at(const struct intent_eval *eval, double threshold);
+
+/* For each intent of the model its place among the names; the caller frees it. */
+int32_t *eval_names_map(struct intent_eval *eval, const struct intent_model *model);
+
+enum eval_change {
+    EVAL_UNCOMPARED,
+    EVAL_UNCHANGED,
+    EVAL_FIXED,
+    EVAL_BROKEN,
+};
+enum eval_change eval_change_of(const struct intent_eval *eval, size_t at);
+/* For each name; the caller frees it. */
+struct intent_eval_change *eval_changes(const struct intent_eval *eval);
 
 /* Pairs with different intents. The caller frees it. */
 struct intent_pair *eval_contradictions(const struct intent_eval *eval, size_t *count);

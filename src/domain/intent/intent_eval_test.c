@@ -110,7 +110,8 @@ static void the_report_names_confusions_contradictions_and_changes(void **state)
         holds(&out, "\"confusions\":[{\"expected\":\"pay\",\"got\":\"cancel\",\"count\":2"));
     assert_true(holds(&out, "\"nearDuplicates\":[{\"a\":{\"text\":\"cancel the order please\""));
     assert_true(holds(&out, "\"oos\":{\"count\":2,\"auroc\":"));
-    assert_true(holds(&out, "\"fixed\":[],\"broken\":[]"));
+    assert_true(holds(&out, "\"against\":{\"compared\":5,\"accuracy\":0.4,\"accuracyNow\":0.4,"));
+    assert_true(holds(&out, "\"intents\":[],\"fixed\":[],\"broken\":[]"));
     assert_true(holds(&out, "\"thinIntents\":[\"cancel\",\"pay\",\"hello\"]"));
     buf_clear(&out);
     intent_eval_html(eval, &out);
@@ -120,6 +121,115 @@ static void the_report_names_confusions_contradictions_and_changes(void **state)
     intent_eval_destroy(&eval);
     example_set_fini(&set);
     buf_fini(&out);
+}
+
+static struct intent_eval *eval_of(const struct example_set *set)
+{
+    struct intent_eval *eval = intent_eval_create(set);
+
+    intent_eval_answer(eval, model, scratch, NULL, 0);
+    return eval;
+}
+
+static void kept_answers_show_what_changed(void **state)
+{
+    struct example_set before;
+    struct example_set now;
+    struct intent_eval_change change;
+    struct intent_eval *eval;
+    struct buf kept;
+
+    (void)state;
+    example_set_init(&before);
+    example_set_init(&now);
+    buf_init(&kept, 1 << 20);
+    assert_int_equal(examples_read(SLICE_LITERAL(test), &before, NULL), ERR_OK);
+    eval = eval_of(&before);
+    intent_eval_keep(eval, &kept);
+    intent_eval_destroy(&eval);
+
+    assert_int_equal(examples_read(SLICE_LITERAL(test), &now, NULL), ERR_OK);
+    assert_int_equal(example_set_add(&now, SLICE_LITERAL("hello"), SLICE_LITERAL("hi"), 9, NULL),
+                     ERR_OK);
+    eval = eval_of(&now);
+    assert_int_equal(intent_eval_change(eval).compared, 0);
+    assert_int_equal(intent_eval_compare(eval, buf_slice(&kept), NULL), ERR_OK);
+    change = intent_eval_change(eval);
+    assert_int_equal(change.compared, 4); /* "hi" is new */
+    assert_int_equal(change.right, 2);
+    assert_int_equal(change.right_before, 2);
+    assert_int_equal(change.fixed + change.broken, 0);
+    intent_eval_destroy(&eval);
+    buf_fini(&kept);
+    example_set_fini(&before);
+    example_set_fini(&now);
+}
+
+static void what_was_fixed_and_what_broke_is_named_by_intent(void **state)
+{
+    /* Like the model of the others but for one intent, which it has learned the other way round. */
+    static const char turned[] = "pay\tcancel my order\n"
+                                 "pay\tplease cancel the order i made\n"
+                                 "pay\ti do not want the order any more\n"
+                                 "cancel\thow can i pay\n"
+                                 "cancel\tdo you take credit cards\n"
+                                 "cancel\tpay by bank transfer\n";
+    struct intent_options options = { .seed = 1, .bare = true };
+    struct intent_model *other = NULL;
+    struct intent_eval *eval;
+    struct example_set set;
+    struct example_set turned_set;
+    struct buf turned_bytes;
+    struct buf out;
+
+    (void)state;
+    example_set_init(&set);
+    example_set_init(&turned_set);
+    buf_init(&turned_bytes, INTENT_MODEL_BYTES_MAX);
+    buf_init(&out, 1 << 20);
+    assert_int_equal(examples_read(SLICE_LITERAL(test), &set, NULL), ERR_OK);
+    assert_int_equal(examples_read(SLICE_LITERAL(turned), &turned_set, NULL), ERR_OK);
+    assert_int_equal(intent_train(&turned_set, &options, &turned_bytes, NULL), ERR_OK);
+    assert_int_equal(intent_model_open(buf_slice(&turned_bytes), &other, NULL), ERR_OK);
+    eval = intent_eval_create(&set);
+    intent_eval_answer(eval, other, scratch, NULL, 0);
+    intent_eval_answer_before(eval, model, scratch);
+    intent_eval_json(eval, &out);
+    assert_true(holds(&out, "\"fixedCount\":1,\"brokenCount\":2"));
+    assert_true(holds(&out, "{\"name\":\"cancel\",\"compared\":1,\"fixed\":0,\"broken\":1},"
+                            "{\"name\":\"pay\",\"compared\":2,\"fixed\":1,\"broken\":1}"));
+    assert_true(holds(&out, "\"fixed\":[{\"intent\":\"pay\",\"got\":\"pay\",\"before\":\"cancel\","
+                            "\"text\":\"cancel my order\""));
+    buf_clear(&out);
+    intent_eval_html(eval, &out);
+    assert_true(holds(&out, "Wrong now, right before"));
+    intent_eval_destroy(&eval);
+    intent_model_close(&other);
+    buf_fini(&turned_bytes);
+    buf_fini(&out);
+    example_set_fini(&turned_set);
+    example_set_fini(&set);
+}
+
+static void damaged_answers_are_refused(void **state)
+{
+    struct intent_eval *eval = intent_eval_create(&train_set);
+    struct buf kept;
+
+    (void)state;
+    buf_init(&kept, 1 << 20);
+    intent_eval_answer(eval, model, scratch, NULL, 0);
+    intent_eval_keep(eval, &kept);
+    assert_int_equal(intent_eval_compare(eval, buf_slice(&kept), NULL), ERR_OK);
+    assert_int_equal(intent_eval_compare(eval, slice_make(kept.ptr, 8), NULL), ERR_INVALID);
+    assert_int_equal(intent_eval_compare(eval, slice_make(kept.ptr, kept.len - 1), NULL),
+                     ERR_CORRUPT);
+    kept.ptr[kept.len - 1] ^= 1;
+    assert_int_equal(intent_eval_compare(eval, buf_slice(&kept), NULL), ERR_CORRUPT);
+    kept.ptr[8]++;
+    assert_int_equal(intent_eval_compare(eval, buf_slice(&kept), NULL), ERR_UNSUPPORTED);
+    buf_fini(&kept);
+    intent_eval_destroy(&eval);
 }
 
 static void a_perfect_separation_has_area_one(void **state)
@@ -201,6 +311,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_count_right_and_wrong_by_intent),
         cmocka_unit_test(the_report_names_confusions_contradictions_and_changes),
+        cmocka_unit_test(kept_answers_show_what_changed),
+        cmocka_unit_test(what_was_fixed_and_what_broke_is_named_by_intent),
+        cmocka_unit_test(damaged_answers_are_refused),
         cmocka_unit_test(a_perfect_separation_has_area_one),
         cmocka_unit_test(folds_answer_only_their_own_examples),
         cmocka_unit_test(pairs_are_texts_that_share_most_of_their_words),

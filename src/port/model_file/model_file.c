@@ -11,11 +11,17 @@
 
 enum { READ_STEP = 64 * 1024 };
 
+static const char *const endings[MODEL_FILE_KINDS] = {
+    [MODEL_FILE_MODEL] = "kim",
+    [MODEL_FILE_REPORT] = "json",
+    [MODEL_FILE_ANSWERS] = "kia",
+};
+
 static enum err_code path_make(const char *folder, uint64_t id, enum model_file_kind kind,
                                const char *tail, char out[MODEL_FILE_PATH_MAX], struct err *err)
 {
     int len = snprintf(out, MODEL_FILE_PATH_MAX, "%s/%llu.%s%s", folder, (unsigned long long)id,
-                       kind == MODEL_FILE_MODEL ? "kim" : "json", tail);
+                       endings[kind], tail);
 
     if (len < 0 || len >= MODEL_FILE_PATH_MAX)
         return err_set(err, ERR_TOO_BIG, "the models' path is too long");
@@ -130,10 +136,10 @@ void model_file_remove(const char *folder, uint64_t id)
 {
     char path[MODEL_FILE_PATH_MAX];
 
-    if (path_make(folder, id, MODEL_FILE_MODEL, "", path, NULL) == ERR_OK)
-        (void)unlink(path);
-    if (path_make(folder, id, MODEL_FILE_REPORT, "", path, NULL) == ERR_OK)
-        (void)unlink(path);
+    for (unsigned kind = 0; kind < MODEL_FILE_KINDS; kind++) {
+        if (path_make(folder, id, (enum model_file_kind)kind, "", path, NULL) == ERR_OK)
+            (void)unlink(path);
+    }
 }
 
 enum err_code model_file_map(const char *folder, uint64_t id, size_t bytes_max,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Models of the classifier and their reports, as files of one folder (DATA/models): <id>.kim and
- * <id>.json. A file is written beside its place, synced and moved there, so a reader sees all of it
- * or none; once there it never changes, and may be mapped by any number of readers. What is in a
- * file is its reader's to check. [worker] all of it. */
+/* Models of the classifier, their reports and the answers behind these, as files of one folder
+ * (DATA/models): <id>.kim, <id>.json and <id>.kia. A file is written beside its place, synced and
+ * moved there, so a reader sees all of it or none; once there it never changes, and may be mapped
+ * by any number of readers. What is in a file is its reader's to check. [worker] all of it. */
 #ifndef KEFU_MODEL_FILE_H
 #define KEFU_MODEL_FILE_H
 
@@ -18,6 +18,8 @@ enum { MODEL_FILE_PATH_MAX = 4096 };
 enum model_file_kind {
     MODEL_FILE_MODEL,
     MODEL_FILE_REPORT,
+    MODEL_FILE_ANSWERS, /* that the evaluation got, for later ones to be compared with */
+    MODEL_FILE_KINDS,
 };
 
 /* Makes the folder if need be. */
@@ -26,7 +28,7 @@ MUST_USE enum err_code model_file_write(const char *folder, uint64_t id, enum mo
 /* The whole file into `out`, of its bound. ERR_NOT_FOUND: there is none. */
 MUST_USE enum err_code model_file_read(const char *folder, uint64_t id, enum model_file_kind kind,
                                        struct buf *out, struct err *err);
-/* Both files, if they are there. */
+/* All files of a model that are there. */
 void model_file_remove(const char *folder, uint64_t id);
 
 struct model_map {

@@ -31,7 +31,31 @@ export interface Step {
   wrong: number;
   outside: number;
 }
+/** A text that one of two models answered rightly and the other wrongly. */
+export interface Changed {
+  intent: string;
+  text: string;
+  got: string; // "": nothing
+  before: string;
+}
+export interface ChangedIntent {
+  name: string;
+  compared: number;
+  fixed: number;
+  broken: number;
+}
+export interface Change {
+  compared: number;
+  accuracy: number; // of the other model
+  accuracyNow: number;
+  fixedCount: number;
+  brokenCount: number;
+  intents: ChangedIntent[]; // most broken first
+  fixed: Changed[];
+  broken: Changed[];
+}
 export interface Report {
+  change: Change | null; // null: there was no model to compare with
   intents: IntentFigures[]; // worst first
   thin: string[];
   confusions: Confusion[];
@@ -47,6 +71,36 @@ function words(value: unknown): string[] {
   return Array.isArray(value) ? value.map(text) : [];
 }
 
+function changed(entry: Record<string, unknown>): Changed {
+  return {
+    intent: text(entry["intent"]),
+    text: text(entry["text"]),
+    got: text(entry["got"]),
+    before: text(entry["before"]),
+  };
+}
+
+function decodeChange(value: unknown): Change | null {
+  if (value === undefined) return null;
+  const json = obj(value);
+  const intents = list(json["intents"], (entry) => ({
+    name: text(entry["name"]),
+    compared: num(entry["compared"]),
+    fixed: num(entry["fixed"]),
+    broken: num(entry["broken"]),
+  }));
+  return {
+    compared: num(json["compared"]),
+    accuracy: num(json["accuracy"]),
+    accuracyNow: num(json["accuracyNow"]),
+    fixedCount: num(json["fixedCount"]),
+    brokenCount: num(json["brokenCount"]),
+    intents: intents.sort((a, b) => b.broken - b.fixed - (a.broken - a.fixed)),
+    fixed: list(json["fixed"], changed),
+    broken: list(json["broken"], changed),
+  };
+}
+
 export function decodeReport(value: unknown): Report {
   const json = obj(value);
   const intents = list(json["intents"], (entry) => ({
@@ -57,6 +111,7 @@ export function decodeReport(value: unknown): Report {
     f1: num(entry["f1"]),
   }));
   return {
+    change: decodeChange(json["against"]),
     intents: intents.sort((a, b) => a.f1 - b.f1 || a.name.localeCompare(b.name)),
     thin: words(json["thinIntents"]),
     confusions: list(json["confusions"], (entry) => ({

@@ -141,6 +141,16 @@ export const strings = defineStrings({
     modelsNoneBody: "Train the first one: it takes seconds.",
     report: (at: string) => `Evaluation of ${at}`,
     reportNone: "This version has no report.",
+    change: "Against the model that was live",
+    changeLead: (n: number, before: string, now: string) =>
+      `Of ${n} examples that both were asked without having seen them: ${before} right before, ${now} now.`,
+    changeNone: "Every example is answered as before.",
+    broken: "Wrong now, right before",
+    fixed: "Right now, wrong before",
+    changed: (intent: string, before: string, got: string) =>
+      `is ${intent}; before ${before}, now ${got}`,
+    changes: "Changes",
+    nothing: "nothing",
     perIntent: "By intent",
     support: "Examples",
     precision: "Precision",
@@ -306,6 +316,16 @@ export const strings = defineStrings({
     modelsNoneBody: "训练第一个模型，只需几秒。",
     report: (at: string) => `${at} 的评估`,
     reportNone: "此版本没有评估报告。",
+    change: "与当时使用中的模型相比",
+    changeLead: (n: number, before: string, now: string) =>
+      `两个模型都答过且都没有见过的 ${n} 条例句：之前答对 ${before}，现在 ${now}。`,
+    changeNone: "每条例句的回答都与之前相同。",
+    broken: "现在答错，之前答对",
+    fixed: "现在答对，之前答错",
+    changed: (intent: string, before: string, got: string) =>
+      `应为 ${intent}；之前 ${before}，现在 ${got}`,
+    changes: "变化",
+    nothing: "无",
     perIntent: "各意图",
     support: "例句数",
     precision: "精确率",

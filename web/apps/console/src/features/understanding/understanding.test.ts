@@ -85,6 +85,27 @@ test("a report is read worst intent first, without empty bins", () => {
   assert.deepEqual(decodeReport(null).intents, []);
 });
 
+test("what changed is read by intent, most broken first; without a model before there is none", () => {
+  const report = decodeReport({
+    against: {
+      compared: 30,
+      accuracy: 0.8,
+      accuracyNow: 0.9,
+      fixedCount: 4,
+      brokenCount: 1,
+      intents: [
+        { name: "better", compared: 10, fixed: 4, broken: 0 },
+        { name: "worse", compared: 10, fixed: 0, broken: 1 },
+      ],
+      fixed: [],
+      broken: [{ intent: "worse", text: "t", got: "better", before: "worse" }],
+    },
+  });
+  assert.equal(report.change?.intents[0]?.name, "worse");
+  assert.equal(report.change?.broken[0]?.got, "better");
+  assert.equal(decodeReport({}).change, null);
+});
+
 test("plots grow to the right and upwards", () => {
   assert.ok(plotX(1) > plotX(0));
   assert.ok(plotY(1) < plotY(0));
