@@ -252,6 +252,19 @@ test("unread counts what others wrote, until it is read", async () => {
   assert.equal(unreadCount(conversation(), "visitor"), 0);
 });
 
+test("who is answered by the bot is told so by its first message, a handoff behind it counts", async () => {
+  const { server, chat } = setUp();
+  chat.start();
+  await settled();
+  server.push(message(1, { author: { kind: "visitor" } }));
+  assert.equal(chat.state().conversations["7"]?.state, "state_unspecified");
+  server.push(message(2));
+  assert.equal(chat.state().conversations["7"]?.state, "bot");
+  server.push(message(3, { kind: "handoff" as const }));
+  server.push(message(4));
+  assert.equal(chat.state().conversations["7"]?.state, "queued");
+});
+
 test("the state follows the conversation's events", async () => {
   const { server, chat } = setUp();
   server.welcome = { conversations: [{ id: "7", headSeq: 0, state: "bot" }] };

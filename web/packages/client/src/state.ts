@@ -112,6 +112,9 @@ function factsOf(event: Event, before: Conversation): Partial<Conversation> {
   const facts: { -readonly [K in keyof Conversation]?: Conversation[K] } = {};
   const next = NEXT_STATE[event.kind];
   if (next) facts.state = next;
+  // A conversation that begins here has no other word of who answers it.
+  const unknown = before.state === "state_unspecified" || before.state === "new";
+  if (unknown && event.kind === "message" && event.author?.kind === "bot") facts.state = "bot";
   if (event.kind === "reopened" && before.state === "closed") facts.state = "bot";
   if (event.kind === "assigned" || event.kind === "transferred") {
     facts.agentName = event.agentName;
@@ -130,7 +133,10 @@ function isMine(author: Author | undefined, side: Side): boolean {
 function takeEvents(state: ChatState, id: string, events: readonly Event[], side: Side): ChatState {
   return update(state, id, (before) => {
     const newest = events[events.length - 1];
-    const facts = events.reduce((known, event) => ({ ...known, ...factsOf(event, before) }), {});
+    const facts = events.reduce<Partial<Conversation>>(
+      (known, event) => ({ ...known, ...factsOf(event, { ...before, ...known }) }),
+      {},
+    );
     const quiet = events.some((event) => event.seq > before.headSeq && !isMine(event.author, side));
     const own = events.filter((event) => isMine(event.author, side)).map((event) => event.seq);
     return {
