@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "auth_visitor.h"
 #include "mem.h"
 #include "schema.h"
 
@@ -82,12 +83,49 @@ static enum err_code body_decode(struct api_call *call, struct err *err)
     return schema_json_decode(route->request, body, call->arena, &call->body, err);
 }
 
+/* *is: the caller holds a visitor's token; then who and visitor are filled in. A token that is none
+ * may still be an agent's, who then lacks the permission. */
+static enum err_code visitor_check(struct api_call *call, bool *is, struct err *err)
+{
+    struct slice value = call->request->authorization;
+    struct slice scheme = SLICE_LITERAL("Bearer ");
+    struct auth_visitor visitor;
+    struct store_record site;
+    bool found = false;
+    enum err_code rc;
+
+    *is = false;
+    if (value.len <= scheme.len ||
+        !slice_equal_ignore_case(slice_make(value.ptr, scheme.len), scheme))
+        return ERR_OK;
+    value = slice_trim(slice_make(value.ptr + scheme.len, value.len - scheme.len));
+    if (auth_visitor_verify(&call->api->master, value, &visitor, NULL) != ERR_OK)
+        return ERR_OK;
+    rc = store_record_get(call->api->store, STORE_SITE, visitor.site_id, call->arena, &site, &found,
+                          err);
+    if (rc == ERR_OK && !found)
+        rc = err_set(err, ERR_UNAUTHENTICATED, "the visitor token's site is gone");
+    if (rc != ERR_OK)
+        return rc;
+    *is = true;
+    call->visitor = visitor.visitor_id;
+    call->who.workspace_id = site.workspace;
+    call->who.permissions = role_permissions(ROLE_VISITOR).bits;
+    return (call->route->flags & API_SAME_ORIGIN) != 0 ? api_origin_check(call, err) : ERR_OK;
+}
+
 static enum err_code who_check(struct api_call *call, struct err *err)
 {
     const struct api_route *route = call->route;
     struct permission_set set;
+    bool visitor = false;
     enum err_code rc;
 
+    if (route->permission == PERM_VISIT) {
+        rc = visitor_check(call, &visitor, err);
+        if (rc != ERR_OK || visitor)
+            return rc;
+    }
     if (route->permission == PERM_PUBLIC) {
         if ((route->flags & API_SAME_ORIGIN) != 0)
             return api_origin_check(call, err);
@@ -156,7 +194,7 @@ void api_handle(struct api *api, const struct api_request *request, struct arena
     struct err err = { 0 };
 
     if (call_run(&call, &err) != ERR_OK) {
-        reply->set_cookie[0] = reply->etag[0] = '\0';
+        reply->set_cookie[0] = reply->etag[0] = reply->disposition[0] = '\0';
         api_reply_error(reply, &err);
         return;
     }

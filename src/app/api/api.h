@@ -123,6 +123,7 @@ struct api_reply {
     char etag[48];        /* empty: none */
     char set_cookie[256]; /* empty: none */
     char cache_control[64];
+    char disposition[192]; /* Content-Disposition; empty: none */
     unsigned retry_after_s;
     unsigned effects;
     struct auth_principal who;

@@ -31,6 +31,7 @@ struct api_call {
     struct arena *arena;
     struct api_reply *reply;
     struct auth_principal who;
+    uint64_t visitor;         /* 0: `who` is an agent or a token */
     uint64_t id;              /* of the path */
     ProtobufCMessage *body;   /* decoded, when the route has a request type */
     ProtobufCMessage *answer; /* encoded as the reply when set */
@@ -106,6 +107,7 @@ extern const struct api_routes api_routes_example;
 extern const struct api_routes api_routes_model;
 extern const struct api_routes api_routes_flow;
 extern const struct api_routes api_routes_action;
+extern const struct api_routes api_routes_attachment;
 
 /* api_auth.c */
 enum err_code api_origin_check(struct api_call *call, struct err *err);

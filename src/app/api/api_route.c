@@ -6,10 +6,23 @@
 #include <stdio.h>
 
 const struct api_routes *const api_route_tables[] = {
-    &api_routes_session, &api_routes_site,         &api_routes_agent,   &api_routes_content,
-    &api_routes_token,   &api_routes_conversation, &api_routes_system,  &api_routes_faq,
-    &api_routes_routing, &api_routes_simulation,   &api_routes_example, &api_routes_intent,
-    &api_routes_model,   &api_routes_flow,         &api_routes_action,  NULL,
+    &api_routes_session,
+    &api_routes_site,
+    &api_routes_agent,
+    &api_routes_content,
+    &api_routes_token,
+    &api_routes_conversation,
+    &api_routes_system,
+    &api_routes_faq,
+    &api_routes_routing,
+    &api_routes_simulation,
+    &api_routes_example,
+    &api_routes_intent,
+    &api_routes_model,
+    &api_routes_flow,
+    &api_routes_action,
+    &api_routes_attachment,
+    NULL,
 };
 
 static bool id_take(struct slice *path, uint64_t *id)

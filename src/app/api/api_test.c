@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "api_priv.h"
+#include "attachment.h"
+#include "auth_attachment.h"
+#include "auth_visitor.h"
 #include "store_memory.h"
 
 #define PASSWORD "correct horse battery"
@@ -930,6 +933,129 @@ static void a_secret_goes_in_and_never_comes_out(void **state)
     assert_int_equal(f->reply.status, 400);
 }
 
+/* ---- files of visitors ---- */
+
+static void visitor_token(struct fixture *f, uint64_t visitor, char out[128])
+{
+    char site[32];
+    struct auth_visitor who = { .visitor_id = visitor, .issued_s = 1 };
+
+    text_take(call(f, "GET", "/api/v1/sites", ""), "id", site, sizeof(site));
+    who.site_id = strtoull(site, NULL, 10);
+    memcpy(out, "Bearer ", 7);
+    auth_visitor_sign(&f->key, &who, out + 7);
+}
+
+static const char *as_visitor(struct fixture *f, const char *token, const char *method,
+                              const char *path, struct slice body)
+{
+    struct api_request request = request_make(f, method, path, "");
+
+    request.cookie = request.csrf = SLICE_EMPTY;
+    request.content_type = SLICE_LITERAL("image/png");
+    request.authorization = slice_of(token);
+    request.body = body;
+    return send_request(f, &request);
+}
+
+#define PNG "\x89PNG\r\n\x1A\n"
+
+static void an_upload_is_read_by_its_visitor_and_by_agents_only(void **state)
+{
+    struct fixture *f = *state;
+    struct auth_attachment reference;
+    char mine[128], other[128], id[32], text[128], path[96], again[32];
+
+    set_up(f);
+    visitor_token(f, 7, mine);
+    visitor_token(f, 8, other);
+    as_visitor(f, mine, "POST", "/api/v1/visitor/attachments?name=..%2F%E6%9D%AF.png",
+               SLICE_LITERAL(PNG "data"));
+    assert_int_equal(f->reply.status, 201);
+    assert_non_null(strstr(f->reply.body.ptr, "\"name\":\"杯.png\",\"type\":\"image/png\""));
+    text_take(f->reply.body.ptr, "id", id, sizeof(id));
+    text_take(f->reply.body.ptr, "reference", text, sizeof(text));
+    assert_int_equal(auth_attachment_verify(&f->key, slice_of(text), 7, &reference, NULL), ERR_OK);
+    assert_string_equal(reference.name, "杯.png");
+    /* Sent again after a lost answer: the same one. */
+    as_visitor(f, mine, "POST", "/api/v1/visitor/attachments?name=%E6%9D%AF.png",
+               SLICE_LITERAL(PNG "data"));
+    text_take(f->reply.body.ptr, "id", again, sizeof(again));
+    assert_string_equal(id, again);
+
+    snprintf(path, sizeof(path), "/api/v1/visitor/attachments/%s", id);
+    as_visitor(f, mine, "GET", path, SLICE_EMPTY);
+    assert_int_equal(f->reply.status, 200);
+    assert_string_equal(f->reply.body.ptr, PNG "data");
+    assert_string_equal(f->reply.content_type, "image/png");
+    assert_string_equal(f->reply.disposition, "attachment; filename*=UTF-8''%E6%9D%AF.png");
+    as_visitor(f, other, "GET", path, SLICE_EMPTY);
+    assert_int_equal(f->reply.status, 404);
+    as_visitor(f, "Bearer nobody", "GET", path, SLICE_EMPTY);
+    assert_int_equal(f->reply.status, 401);
+    call(f, "GET", path, ""); /* an agent is no visitor */
+    assert_int_equal(f->reply.status, 403);
+    snprintf(path, sizeof(path), "/api/v1/attachments/%s", id);
+    call(f, "GET", path, "");
+    assert_int_equal(f->reply.status, 200);
+    assert_string_equal(f->reply.body.ptr, PNG "data");
+    as_visitor(f, mine, "GET", path, SLICE_EMPTY);
+    assert_int_equal(f->reply.status, 401);
+}
+
+static void an_upload_is_bounded_and_of_a_known_kind(void **state)
+{
+    struct fixture *f = *state;
+    size_t max = ATTACHMENT_BYTES_MAX;
+    char *bytes = calloc(1, max + 1);
+    char mine[128], other[128], id[32], path[96];
+
+    set_up(f);
+    visitor_token(f, 7, mine);
+    visitor_token(f, 8, other);
+    memcpy(bytes, PNG, 8);
+    bytes[STORE_BODY_MAX] = 'x'; /* of the second part */
+    as_visitor(f, mine, "POST", "/api/v1/visitor/attachments", slice_make(bytes, max));
+    assert_int_equal(f->reply.status, 201);
+    text_take(f->reply.body.ptr, "id", id, sizeof(id));
+    snprintf(path, sizeof(path), "/api/v1/visitor/attachments/%s", id);
+    as_visitor(f, mine, "GET", path, SLICE_EMPTY);
+    assert_int_equal(f->reply.body.len, max + 1); /* and the test's NUL */
+    assert_memory_equal(f->reply.body.ptr, bytes, max);
+    as_visitor(f, mine, "POST", "/api/v1/visitor/attachments", slice_make(bytes, max + 1));
+    assert_int_equal(f->reply.status, 413);
+    as_visitor(f, mine, "POST", "/api/v1/visitor/attachments", SLICE_LITERAL("<svg/>"));
+    assert_int_equal(f->reply.status, 400);
+    for (unsigned i = 1; i < ATTACHMENT_VISITOR_MAX; i++) {
+        bytes[8] = (char)i;
+        as_visitor(f, mine, "POST", "/api/v1/visitor/attachments", slice_make(bytes, 9));
+        assert_int_equal(f->reply.status, 201);
+    }
+    as_visitor(f, mine, "POST", "/api/v1/visitor/attachments", slice_make(bytes, 10));
+    assert_int_equal(f->reply.status, 429);
+    as_visitor(f, mine, "POST", "/api/v1/visitor/attachments", slice_make(bytes, 9));
+    assert_int_equal(f->reply.status, 201); /* a repeat is no new one */
+    as_visitor(f, other, "POST", "/api/v1/visitor/attachments", slice_make(bytes, 10));
+    assert_int_equal(f->reply.status, 201);
+    free(bytes);
+}
+
+static void another_sites_page_uploads_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct api_request request;
+    char mine[128];
+
+    set_up(f);
+    visitor_token(f, 7, mine);
+    request = request_make(f, "POST", "/api/v1/visitor/attachments", PNG);
+    request.cookie = SLICE_EMPTY;
+    request.authorization = slice_of(mine);
+    request.origin = SLICE_LITERAL("https://evil.test");
+    send_request(f, &request);
+    assert_int_equal(f->reply.status, 403);
+}
+
 static void simulations_are_bounded_and_need_a_past(void **state)
 {
     struct fixture *f = *state;
@@ -982,6 +1108,9 @@ int main(void)
         CASE(a_new_version_retires_the_old_and_the_old_comes_back),
         CASE(a_trial_is_stepped_with_its_own_clock),
         CASE(a_secret_goes_in_and_never_comes_out),
+        CASE(an_upload_is_read_by_its_visitor_and_by_agents_only),
+        CASE(an_upload_is_bounded_and_of_a_known_kind),
+        CASE(another_sites_page_uploads_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

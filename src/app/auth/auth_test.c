@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth_attachment.h"
 #include "auth_seal.h"
 #include "auth_origin.h"
 #include "auth_password.h"
@@ -227,6 +228,35 @@ static void a_site_lists_pages_as_a_browser_reads_the_list(void **state)
     assert_false(auth_origin_listed(SLICE_LITERAL("null"), true, NULL, 0));
 }
 
+static void a_reference_of_an_upload_is_its_visitors_and_unchanged(void **state)
+{
+    struct auth_key key = { { 1, 2, 3 } };
+    struct auth_key other = { { 9 } };
+    struct auth_attachment in = { .visitor_id = 7, .id = UINT64_MAX };
+    struct auth_attachment out;
+    char text[AUTH_ATTACHMENT_TEXT_MAX];
+
+    (void)state;
+    memset(in.name, 'n', ATTACHMENT_NAME_BYTES_MAX);
+    auth_attachment_sign(&key, &in, text);
+    assert_int_equal(auth_attachment_verify(&key, slice_of(text), 7, &out, NULL), ERR_OK);
+    assert_int_equal(out.id, in.id);
+    assert_string_equal(out.name, in.name);
+    assert_int_equal(auth_attachment_verify(&key, slice_of(text), 8, &out, NULL), ERR_FORBIDDEN);
+    assert_int_equal(auth_attachment_verify(&other, slice_of(text), 7, &out, NULL), ERR_FORBIDDEN);
+    for (size_t len = 0; len < strlen(text); len++)
+        assert_int_equal(auth_attachment_verify(&key, slice_make(text, len), 7, &out, NULL),
+                         ERR_FORBIDDEN);
+    text[20] = text[20] == 'A' ? 'B' : 'A';
+    assert_int_equal(auth_attachment_verify(&key, slice_of(text), 7, &out, NULL), ERR_FORBIDDEN);
+    memset(text, 'A', sizeof(text) - 1); /* more bytes than any has */
+    assert_int_equal(
+        auth_attachment_verify(&key, slice_make(text, sizeof(text) - 1), 7, &out, NULL),
+        ERR_FORBIDDEN);
+    assert_int_equal(auth_attachment_verify(&key, SLICE_LITERAL("cup.jpg"), 7, &out, NULL),
+                     ERR_FORBIDDEN);
+}
+
 static int group_setup(void **state)
 {
     (void)state;
@@ -244,6 +274,7 @@ int main(void)
         cmocka_unit_test(key_file_is_private_and_stays_the_same),
         cmocka_unit_test(our_own_pages_are_known_by_host_and_port),
         cmocka_unit_test(a_site_lists_pages_as_a_browser_reads_the_list),
+        cmocka_unit_test(a_reference_of_an_upload_is_its_visitors_and_unchanged),
         cmocka_unit_test(a_sealed_secret_opens_for_its_name_and_workspace_only),
     };
 

@@ -1,1 +1,1 @@
-unit(auth LAYER app DEPS base LIBS PkgConfig::SODIUM)
+unit(auth LAYER app DEPS base model LIBS PkgConfig::SODIUM)

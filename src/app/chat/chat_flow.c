@@ -249,6 +249,7 @@ static void ask_add(struct chat *chat, struct turn *turn, const struct flow_work
     ask->value = turn_text(turn, effect->value);
     ask->multiple = effect->multiple;
     ask->optional = effect->optional;
+    ask->max = effect->multiple ? (uint32_t)effect->number : 0;
     ask_options(turn, ask, &work->out, effect);
 }
 

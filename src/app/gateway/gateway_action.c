@@ -183,7 +183,7 @@ static enum err_code map_run(struct gateway_session *session, const Kefu__V1__Cl
         return err_set(err, ERR_FORBIDDEN, "not allowed");
     if (action->kind == CHAT_SUBSCRIBE)
         return subscription_note(session, action, err);
-    return ERR_OK;
+    return action->items_are_files ? gateway_files_prove(session, action, err) : ERR_OK;
 }
 
 void gateway_action(struct gateway_session *session, const Kefu__V1__ClientFrame *frame)

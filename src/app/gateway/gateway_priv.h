@@ -125,6 +125,10 @@ gateway_map gateway_map_start, gateway_map_send, gateway_map_typing, gateway_map
     gateway_map_close, gateway_map_reopen, gateway_map_to_bot, gateway_map_note, gateway_map_recall,
     gateway_map_edit, gateway_map_subscribe;
 
+/* In the place of references of uploads, what they stand for: ID/NAME. */
+enum err_code gateway_files_prove(struct gateway_session *session, struct chat_action *action,
+                                  struct err *err);
+
 /* These two don't only map: they check a signature, or go to the desk. */
 enum err_code gateway_identify(struct gateway_session *session, const Kefu__V1__Identify *identify,
                                struct chat_action *action, struct err *err);

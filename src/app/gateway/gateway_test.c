@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth_attachment.h"
+#include "auth_visitor.h"
 #include "gateway.h"
 #include "loop.h"
 #include "permission.h"
 
-enum { AGENT = 11, LOGIN = 21, TOKEN = 31, CONV = 41 };
+enum { AGENT = 11, LOGIN = 21, TOKEN = 31, CONV = 41, VISITOR = 7, SITE = 5 };
 #define ROW "{\"conversation\":{}}"
 
 struct fixture {
@@ -27,6 +29,7 @@ struct fixture {
     size_t pending;         /* in the link's queue */
     bool full;              /* submit finds no room */
     bool link_full;
+    char item[64]; /* the first file of the message submitted last */
     unsigned submitted, unsubscribed, inbox_off, statuses;
 };
 
@@ -62,7 +65,8 @@ static bool on_submit(void *ctx, const struct chat_action *action)
 {
     struct fixture *f = ctx;
 
-    (void)action;
+    if (action->items_are_files)
+        snprintf(f->item, sizeof(f->item), "%.*s", SLICE_ARGS(action->items[0]));
     f->submitted += !f->full;
     return !f->full;
 }
@@ -100,6 +104,33 @@ static void on_unsubscribe_inbox(void *ctx, struct chat_session session,
     ((struct fixture *)ctx)->inbox_off++;
 }
 
+/* The only site is that of visitors. */
+static const Kefu__V1__Site the_site = KEFU__V1__SITE__INIT;
+
+static bool on_site_by_id(void *ctx, struct site_id id, struct gateway_site *out)
+{
+    (void)ctx;
+    *out = (struct gateway_site){ .id = id, .workspace = { 1 }, .site = &the_site };
+    return true;
+}
+
+static bool on_site_by_key(void *ctx, struct slice key, struct gateway_site *out)
+{
+    (void)key;
+    return on_site_by_id(ctx, (struct site_id){ SITE }, out);
+}
+
+static struct slice on_greeting(void *ctx, struct site_id site, struct slice locale)
+{
+    (void)ctx, (void)site, (void)locale;
+    return SLICE_LITERAL("hi");
+}
+
+static void on_visitor_gone(void *ctx, struct chat_session session, struct visitor_id visitor)
+{
+    (void)ctx, (void)session, (void)visitor;
+}
+
 static int setup(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof(*f));
@@ -111,6 +142,10 @@ static int setup(void **state)
     options.loop = f->loop;
     options.clock = &f->clock;
     options.ops = (struct gateway_ops){ .submit = on_submit,
+                                        .site_by_key = on_site_by_key,
+                                        .site_by_id = on_site_by_id,
+                                        .greeting = on_greeting,
+                                        .visitor_gone = on_visitor_gone,
                                         .ticket_redeem = on_ask,
                                         .token_check = on_ask,
                                         .agent_session = on_agent_session,
@@ -324,6 +359,60 @@ static void a_row_that_was_refused_is_a_gap_told_before_the_next_one(void **stat
     assert_int_equal(f->relists, 2);
 }
 
+/* ---- a visitor's files ---- */
+
+static void visitor_opened(struct fixture *f)
+{
+    const struct auth_visitor who = { VISITOR, SITE, 1, 0 };
+    Kefu__V1__Welcome heads = KEFU__V1__WELCOME__INIT;
+    Kefu__V1__ServerFrame answer = KEFU__V1__SERVER_FRAME__INIT;
+    struct gateway_peer peer = { 0 };
+    char token[AUTH_VISITOR_TEXT_MAX];
+    char json[256];
+
+    auth_visitor_sign(&f->key, &who, token);
+    f->session = gateway_session_open(f->gateway, &link_ops, f, CHAT_FORMAT_JSON, &peer);
+    snprintf(json, sizeof(json), "{\"id\":1,\"hello\":{\"siteKey\":\"k\",\"visitorToken\":\"%s\"}}",
+             token);
+    frame(f, json);
+    answer.body_case = KEFU__V1__SERVER_FRAME__BODY_WELCOME;
+    answer.welcome = &heads;
+    gateway_answer(f->gateway, f->session, &answer);
+    assert_non_null(strstr(f->sent, "\"welcome\""));
+}
+
+static void file_send(struct fixture *f, const char *file)
+{
+    char json[512];
+
+    f->item[0] = '\0';
+    snprintf(json, sizeof(json),
+             "{\"id\":2,\"send\":{\"conversationId\":\"41\",\"clientId\":"
+             "\"00112233445566778899aabbccddeeff\",\"text\":\"x\",\"files\":[\"%s\"]}}",
+             file);
+    frame(f, json);
+}
+
+static void a_file_is_a_reference_of_the_visitors_own_upload(void **state)
+{
+    struct fixture *f = *state;
+    struct auth_attachment file = { .visitor_id = VISITOR, .id = 99, .name = "cup.jpg" };
+    char text[AUTH_ATTACHMENT_TEXT_MAX];
+
+    visitor_opened(f);
+    auth_attachment_sign(&f->key, &file, text);
+    file_send(f, text);
+    assert_string_equal(f->item, "99/cup.jpg");
+    file_send(f, "cup.jpg");
+    assert_non_null(strstr(f->sent, "\"send.files\""));
+    assert_string_equal(f->item, "");
+    file.visitor_id++;
+    auth_attachment_sign(&f->key, &file, text);
+    file_send(f, text);
+    assert_string_equal(f->item, "");
+    gateway_session_gone(f->gateway, f->session);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -338,6 +427,7 @@ int main(void)
         TEST(a_row_that_was_refused_is_a_gap_told_before_the_next_one),
         TEST(an_off_without_room_is_made_up_for_when_the_session_goes),
         TEST(what_was_taken_off_is_not_taken_off_again),
+        TEST(a_file_is_a_reference_of_the_visitors_own_upload),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -246,7 +246,7 @@ struct flow_effect {
     uint8_t option_first, option_count; /* in flow_out.options */
     uint16_t state;
     uint32_t seq;
-    int64_t number;
+    int64_t number; /* of FLOW_HANDOFF the priority, of a FLOW_ASK for several how many */
     int64_t timeout_ms;
     struct slice key;  /* of the text; or the idempotency key */
     struct slice text; /* rendered: locale, slots, channel */

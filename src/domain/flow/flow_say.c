@@ -355,6 +355,8 @@ void step_ask(struct flow_step *step)
     effect->key = text_key_of(step, state->text);
     effect->multiple = slot->type == FLOW_SLOT_LIST || slot->type == FLOW_SLOT_FILES;
     effect->optional = slot->optional;
+    if (effect->multiple)
+        effect->number = slot->max < FLOW_ITEMS_MAX ? slot->max : FLOW_ITEMS_MAX;
     if (slot->type == FLOW_SLOT_ENUM)
         enum_options(step, effect, slot);
     else if (slot->type == FLOW_SLOT_LIST)

@@ -14,7 +14,6 @@ enum {
     LIMIT_HTTP_HEAD_BYTES_MAX = 16 * 1024,
     /* The largest body without streaming: a CSV of a few thousand FAQ entries. */
     LIMIT_HTTP_BODY_BYTES_MAX = 1024 * 1024,
-    LIMIT_UPLOAD_BYTES_MAX = 20 * 1024 * 1024, /* attachments, streamed */
     /* The schema nests 6 deep; recursion on input must end. */
     LIMIT_JSON_DEPTH_MAX = 32,
     /* A reader this far behind is served better by a resync than by more bytes. */

@@ -34,6 +34,8 @@ static const char *const kind_names[STORE_KIND_COUNT] = {
     [STORE_ACTION] = "action",
     [STORE_SECRET] = "secret",
     [STORE_FLOW_VALUE] = "flow_value",
+    [STORE_ATTACHMENT] = "attachment",
+    [STORE_ATTACHMENT_PART] = "attachment_part",
 };
 
 const char *store_kind_name(enum store_kind kind)

@@ -313,6 +313,8 @@ enum store_kind {
     STORE_ACTION,
     STORE_SECRET,
     STORE_FLOW_VALUE,
+    STORE_ATTACHMENT,      /* parent: its visitor, with whom it is erased */
+    STORE_ATTACHMENT_PART, /* parent: its attachment; the bytes, in the order of ids */
     STORE_KIND_COUNT,
 };
 const char *store_kind_name(enum store_kind kind); /* "faq_entry" */
@@ -375,7 +377,8 @@ MUST_USE enum err_code store_record_list(struct store *store,
 MUST_USE enum err_code store_record_expire(struct store *store, enum store_kind kind,
                                            int64_t created_before, size_t *deleted,
                                            struct err *err);
-/* [worker] Blanks every text and detail of a visitor, keeps seq; nothing finds them afterwards. */
+/* [worker] Blanks every text and detail of a visitor, keeps seq, and deletes what it has uploaded;
+ * nothing finds them afterwards. */
 MUST_USE enum err_code store_visitor_erase(struct store *store, uint64_t visitor, struct err *err);
 
 /* ---- outbox --------------------------------------------------------------------------------- */

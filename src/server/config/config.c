@@ -65,6 +65,8 @@ static const struct config_row rows[CONFIG_KEY_COUNT] = {
     [CONFIG_LIMIT_NEW_CONVERSATIONS] = { "limit_new_conversations", CONFIG_TYPE_NUMBER, "10",
                                          1000000, NULL,
                                          "new conversations per hour of one visitor; 0: off" },
+    [CONFIG_LIMIT_UPLOADS] = { "limit_uploads", CONFIG_TYPE_NUMBER, "120", 1000000, NULL,
+                               "files that visitors of one address upload per hour; 0: off" },
 };
 
 static const char *const source_names[] = {

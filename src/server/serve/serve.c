@@ -235,7 +235,8 @@ static void rates_report(const struct config *config)
     LOG_INFO(
         "limits", KV_U64("visitor_per_s", config_number(config, CONFIG_LIMIT_VISITOR_RATE)),
         KV_U64("address_per_s", config_number(config, CONFIG_LIMIT_IP_RATE)),
-        KV_U64("new_conversations_per_h", config_number(config, CONFIG_LIMIT_NEW_CONVERSATIONS)));
+        KV_U64("new_conversations_per_h", config_number(config, CONFIG_LIMIT_NEW_CONVERSATIONS)),
+        KV_U64("uploads_per_h", config_number(config, CONFIG_LIMIT_UPLOADS)));
 }
 
 static void logins_print(const struct server *server)

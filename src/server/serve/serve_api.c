@@ -43,6 +43,9 @@ static void reply_send(struct node *node, struct http_ref ref, const struct api_
     if (reply->set_cookie[0] != '\0')
         fields[out.field_count++] =
             (struct http_field){ SLICE_LITERAL("Set-Cookie"), slice_of(reply->set_cookie) };
+    if (reply->disposition[0] != '\0')
+        fields[out.field_count++] = (struct http_field){ SLICE_LITERAL("Content-Disposition"),
+                                                         slice_of(reply->disposition) };
     if (reply->retry_after_s > 0) {
         snprintf(seconds, sizeof(seconds), "%u", reply->retry_after_s);
         fields[out.field_count++] =

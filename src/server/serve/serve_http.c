@@ -10,28 +10,34 @@
 #include "serve_metric.h"
 #include "serve_priv.h"
 
-/* ---- requests per address -------------------------------------------------------------------- */
+/* ---- requests and uploads per address -------------------------------------------------------- */
 
 enum {
     LIMIT_CELLS = 8192,       /* addresses remembered; two that collide share a bucket */
     LIMIT_BURST_SECONDS = 10, /* a page load with its pictures, an office behind one address */
 };
 
+/* Tokens are billionths: one an hour is 277,777 of them in a second. */
+#define TOKEN   INT64_C(1000000000)
+#define HOUR_US INT64_C(3600000000)
+
 struct limit_cell {
     int64_t at_us;
-    int64_t tokens; /* thousandths */
+    int64_t tokens;
 };
 
 void node_limit_init(struct node *node)
 {
     node->limits = mem_zalloc(LIMIT_CELLS * sizeof(*node->limits));
+    node->uploads = mem_zalloc(LIMIT_CELLS * sizeof(*node->uploads));
     node->limit_key = (struct hash_key){ auth_random_u64(), auth_random_u64() };
 }
 
 void node_limit_fini(struct node *node)
 {
     free(node->limits);
-    node->limits = NULL;
+    free(node->uploads);
+    node->limits = node->uploads = NULL;
 }
 
 /* Whoever has one IPv6 address has all of its /64, so that is what counts. */
@@ -46,24 +52,39 @@ static uint64_t address_hash(const struct node *node, struct slice address)
     return hash_bytes(node->limit_key, address.ptr, address.len);
 }
 
+/* A bucket that holds `full` and gets per_hour of them; both up to a billion. */
+static bool token_take(struct limit_cell *cell, uint64_t per_hour, uint64_t full)
+{
+    int64_t now = clock_mono_us(&clock_system);
+    int64_t max = (int64_t)full * TOKEN;
+    int64_t gone = cell->at_us == 0 || now - cell->at_us > HOUR_US ? HOUR_US : now - cell->at_us;
+    double gain = (double)gone / (double)HOUR_US * (double)per_hour * (double)TOKEN;
+
+    if (cell->at_us == 0 || (double)cell->tokens + gain >= (double)max)
+        cell->tokens = max;
+    else
+        cell->tokens += (int64_t)gain;
+    cell->at_us = now;
+    if (cell->tokens < TOKEN)
+        return false;
+    cell->tokens -= TOKEN;
+    return true;
+}
+
 bool node_limit(struct node *node, struct slice address)
 {
-    int64_t rate = (int64_t)config_number(node->server->config, CONFIG_LIMIT_IP_RATE);
-    int64_t now = clock_mono_us(&clock_system);
-    uint64_t hash = address_hash(node, address);
-    struct limit_cell *cell = &node->limits[hash % LIMIT_CELLS];
-    int64_t full = rate * LIMIT_BURST_SECONDS * 1000;
+    uint64_t rate = config_number(node->server->config, CONFIG_LIMIT_IP_RATE);
 
-    if (rate == 0)
-        return true;
-    cell->tokens = cell->at_us == 0 ? full : cell->tokens + (now - cell->at_us) * rate / 1000;
-    cell->at_us = now;
-    if (cell->tokens > full)
-        cell->tokens = full;
-    if (cell->tokens < 1000)
-        return false;
-    cell->tokens -= 1000;
-    return true;
+    return rate == 0 || token_take(&node->limits[address_hash(node, address) % LIMIT_CELLS],
+                                   rate * 3600, rate * LIMIT_BURST_SECONDS);
+}
+
+static bool upload_limit(struct node *node, struct slice address)
+{
+    uint64_t rate = config_number(node->server->config, CONFIG_LIMIT_UPLOADS);
+
+    return rate == 0 ||
+           token_take(&node->uploads[address_hash(node, address) % LIMIT_CELLS], rate, rate);
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -212,6 +233,11 @@ static void page(struct node *node, const struct http_request *request, struct h
     node_http_error(node, ref, &err);
 }
 
+static bool is_upload(const struct http_request *request)
+{
+    return request->method == HTTP_POST && path_is(request, "/api/v1/visitor/attachments");
+}
+
 void node_http_request(void *ctx, const struct http_request *request, struct http_ref ref)
 {
     struct node *node = ctx;
@@ -223,6 +249,12 @@ void node_http_request(void *ctx, const struct http_request *request, struct htt
     if (!node_limit(node, request->peer)) {
         err_set(&err, ERR_RATE_LIMITED, "too many requests from this address");
         err.retry_after_ms = 1000;
+        node_http_error(node, ref, &err);
+        return;
+    }
+    if (is_upload(request) && !upload_limit(node, request->peer)) {
+        err_set(&err, ERR_RATE_LIMITED, "too many files from this address");
+        err.retry_after_ms = 60 * 1000;
         node_http_error(node, ref, &err);
         return;
     }

@@ -140,6 +140,7 @@ struct node {
     struct node_acts *acts;
     struct auth_ticket_table tickets;
     struct limit_cell *limits;
+    struct limit_cell *uploads;
     struct hash_key limit_key;
     struct pool links; /* open sockets */
     struct link *link_gone;

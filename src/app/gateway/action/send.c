@@ -2,6 +2,8 @@
 /* A message; from a visitor it may stand for options of what a flow asks, or for files. */
 #include "gateway_priv.h"
 
+#include "auth_attachment.h"
+
 static enum err_code items_map(const char *field, char *const *texts, size_t count,
                                struct chat_action *action, struct arena *arena, struct err *err)
 {
@@ -36,4 +38,31 @@ enum err_code gateway_map_send(const Kefu__V1__ClientFrame *frame, struct chat_a
     if (rc != ERR_OK)
         return rc;
     return gateway_client_id("send.clientId", in->client_id, action, err);
+}
+
+enum err_code gateway_files_prove(struct gateway_session *session, struct chat_action *action,
+                                  struct err *err)
+{
+    struct gateway *gateway = session->gateway;
+    struct slice *items = arena_alloc(&gateway->arena, action->item_count * sizeof(*items));
+
+    if (session->agent != NULL)
+        return err_set_field(err, ERR_FORBIDDEN, "send.files", "only visitors send files");
+    for (unsigned i = 0; items != NULL && i < action->item_count; i++) {
+        struct auth_attachment attachment;
+        char text[ATTACHMENT_ITEM_MAX];
+        char *copy;
+
+        if (auth_attachment_verify(gateway->options.master, action->items[i], session->visitor,
+                                   &attachment, err) != ERR_OK)
+            return err_set_field(err, ERR_FORBIDDEN, "send.files",
+                                 "not a reference of an upload of this visitor");
+        attachment_item(attachment.id, slice_of(attachment.name), text);
+        copy = arena_strdup(&gateway->arena, slice_of(text));
+        if (copy == NULL)
+            return err_set_field(err, ERR_TOO_BIG, "send.files", "too many");
+        items[i] = slice_of(copy);
+    }
+    action->items = items;
+    return items != NULL ? ERR_OK : err_set_field(err, ERR_TOO_BIG, "send.files", "too many");
 }

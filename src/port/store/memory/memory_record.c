@@ -273,6 +273,25 @@ enum err_code memory_record_expire(struct store *base, enum store_kind kind, int
     return ERR_OK;
 }
 
+static void children_delete(struct memory_records *records, uint64_t parent)
+{
+    for (size_t i = records->n; i-- > 0;) {
+        if (records->items[i].parent == parent)
+            record_delete(records, &records->items[i]);
+    }
+}
+
+void memory_attachments_erase(struct memory_store *store, uint64_t visitor)
+{
+    struct memory_records *attachments = &store->records[STORE_ATTACHMENT];
+
+    for (size_t i = 0; i < attachments->n; i++) {
+        if (attachments->items[i].parent == visitor)
+            children_delete(&store->records[STORE_ATTACHMENT_PART], attachments->items[i].id);
+    }
+    children_delete(attachments, visitor);
+}
+
 void memory_records_free(struct memory_store *store)
 {
     for (size_t kind = 0; kind < STORE_KIND_COUNT; kind++)

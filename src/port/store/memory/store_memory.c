@@ -277,6 +277,7 @@ static enum err_code memory_visitor_erase(struct store *base, uint64_t visitor, 
     (void)err;
     pthread_mutex_lock(&store->lock);
     memory_visitor_blank(store, visitor);
+    memory_attachments_erase(store, visitor);
     pthread_mutex_unlock(&store->lock);
     return ERR_OK;
 }

@@ -205,14 +205,14 @@ static enum err_code body_put(struct db *db, enum sql which, uint64_t id, struct
     return db_run(db, stmt, err);
 }
 
-static enum err_code by_conv(struct db *db, enum sql which, uint64_t conv, struct err *err)
+static enum err_code by_id(struct db *db, enum sql which, uint64_t id, struct err *err)
 {
     sqlite3_stmt *stmt;
     enum err_code rc = db_stmt(db, which, &stmt, err);
 
     if (rc != ERR_OK)
         return rc;
-    bind_u64(stmt, 1, conv);
+    bind_u64(stmt, 1, id);
     return db_run(db, stmt, err);
 }
 
@@ -231,9 +231,9 @@ static enum err_code conv_erase(struct sqlite_store *store, uint64_t conv, struc
     if (rc == ERR_OK && header.len != 0)
         rc = body_put(db, SQL_CONV_BODY, conv, buf_slice(&blank), err);
     if (rc == ERR_OK)
-        rc = by_conv(db, SQL_ERASE_TRACES, conv, err);
+        rc = by_id(db, SQL_ERASE_TRACES, conv, err);
     if (rc == ERR_OK)
-        rc = by_conv(db, SQL_ERASE_QUARANTINE, conv, err);
+        rc = by_id(db, SQL_ERASE_QUARANTINE, conv, err);
     if (rc == ERR_OK)
         rc = db_do(db, SQL_COMMIT, err);
     buf_fini(&blank);
@@ -351,6 +351,25 @@ static void wal_empty(struct sqlite_store *store)
     writer_release(store);
 }
 
+static enum err_code attachments_erase(struct sqlite_store *store, uint64_t visitor,
+                                       struct err *err)
+{
+    struct db *db = &store->writer.db;
+    enum err_code rc = db_exec(db, "pragma secure_delete = on", err);
+
+    if (rc == ERR_OK)
+        rc = db_do(db, SQL_BEGIN, err);
+    if (rc == ERR_OK)
+        rc = by_id(db, SQL_ERASE_PARTS, visitor, err);
+    if (rc == ERR_OK)
+        rc = by_id(db, SQL_ERASE_ATTACHMENTS, visitor, err);
+    if (rc == ERR_OK)
+        rc = db_do(db, SQL_COMMIT, err);
+    if (rc != ERR_OK)
+        return writer_undo(store, rc, err);
+    return db_exec(db, "pragma secure_delete = off", err);
+}
+
 enum err_code sqlite_visitor_erase(struct store *base, uint64_t visitor, struct err *err)
 {
     struct sqlite_store *store = sqlite_store(base);
@@ -361,6 +380,8 @@ enum err_code sqlite_visitor_erase(struct store *base, uint64_t visitor, struct 
         rc = profile_erase(db, visitor, err);
     if (rc == ERR_OK)
         rc = convs_erase(store, visitor, err);
+    if (rc == ERR_OK)
+        rc = attachments_erase(store, visitor, err);
     writer_release(store);
     if (rc == ERR_OK)
         rc = search_optimize(store, err);

@@ -73,6 +73,9 @@ static const char version_3[] =
 static const char version_4[] = RECORD_TABLE("flow") RECORD_TABLE("story") RECORD_TABLE("action")
     RECORD_TABLE("secret") RECORD_TABLE("flow_value");
 
+/* What visitors send, cut into bodies of records. */
+static const char version_5[] = RECORD_TABLE("attachment") RECORD_TABLE("attachment_part");
+
 static const struct {
     unsigned min_reader;
     const char *sql[2];
@@ -81,6 +84,7 @@ static const struct {
     { 1, { version_2 } },
     { 1, { version_3 } }, /* older programs do not ask for these tables */
     { 1, { version_4 } },
+    { 1, { version_5 } },
 };
 
 static enum err_code table_exists(struct db *db, bool *exists, struct err *err)

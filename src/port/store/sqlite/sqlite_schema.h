@@ -6,7 +6,7 @@
 #include "sqlite_db.h"
 
 enum {
-    SCHEMA_VERSION = 4, /* the newest that this program writes; it reads any whose min_reader
+    SCHEMA_VERSION = 5, /* the newest that this program writes; it reads any whose min_reader
                            is at most this */
 };
 

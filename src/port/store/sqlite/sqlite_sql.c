@@ -85,6 +85,10 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_ERASE_TRACES] = "delete from answer_trace where event_id in"
                          " (select id from event where conversation_id = ?1)",
     [SQL_ERASE_QUARANTINE] = "update quarantine set body = x'' where conversation_id = ?1",
+    [SQL_ERASE_PARTS] = "delete from attachment_part where parent_id in"
+                        " (select id from attachment where parent_id = ?1 and parent_id <> 0)"
+                        " and parent_id <> 0",
+    [SQL_ERASE_ATTACHMENTS] = "delete from attachment where parent_id = ?1 and parent_id <> 0",
 
     [SQL_THREAD_FIRST] = "select seq, body, text, crc, client_id, client_hash, erased from event"
                          " where conversation_id = ?1 and seq between ?2 and ?3 and internal <= ?4"
@@ -205,6 +209,8 @@ static const char *const record_texts[STORE_KIND_COUNT][RECORD_SQL_COUNT] = {
     [STORE_ACTION] = RECORD_TEXTS("action"),
     [STORE_SECRET] = RECORD_TEXTS("secret"),
     [STORE_FLOW_VALUE] = RECORD_TEXTS("flow_value"),
+    [STORE_ATTACHMENT] = RECORD_TEXTS("attachment"),
+    [STORE_ATTACHMENT_PART] = RECORD_TEXTS("attachment_part"),
 };
 
 const char *sql_text(enum sql which)

@@ -472,6 +472,47 @@ static void erased_visitor_leaves_no_text(const struct store_suite *suite)
     arena_fini(&arena);
 }
 
+static void record_add(struct suite_store *s, enum store_kind kind, uint64_t id, uint64_t parent)
+{
+    const struct store_change change = {
+        .op = STORE_INSERT,
+        .kind = kind,
+        .record = { .id = id, .workspace = 1, .parent = parent, .body = SLICE_LITERAL("bytes") },
+    };
+
+    ENSURE(store_admin_run(s->store, &change, 1, NULL, NULL) == ERR_OK);
+}
+
+static bool record_there(struct suite_store *s, enum store_kind kind, uint64_t id)
+{
+    struct store_record record;
+    struct arena arena;
+    bool found = false;
+
+    arena_init(&arena, ARENA_BYTES);
+    ENSURE(store_record_get(s->store, kind, id, &arena, &record, &found, NULL) == ERR_OK);
+    arena_fini(&arena);
+    return found;
+}
+
+static void erasing_a_visitor_deletes_its_uploads_only(const struct store_suite *suite)
+{
+    struct suite_store s;
+
+    suite_open(&s, suite);
+    record_add(&s, STORE_ATTACHMENT, 11, 1001);
+    record_add(&s, STORE_ATTACHMENT_PART, 101, 11);
+    record_add(&s, STORE_ATTACHMENT_PART, 102, 11);
+    record_add(&s, STORE_ATTACHMENT, 12, 1002);
+    record_add(&s, STORE_ATTACHMENT_PART, 103, 12);
+    ENSURE(store_visitor_erase(s.store, 1001, NULL) == ERR_OK);
+    ENSURE(!record_there(&s, STORE_ATTACHMENT, 11));
+    ENSURE(!record_there(&s, STORE_ATTACHMENT_PART, 101));
+    ENSURE(!record_there(&s, STORE_ATTACHMENT_PART, 102));
+    ENSURE(record_there(&s, STORE_ATTACHMENT, 12) && record_there(&s, STORE_ATTACHMENT_PART, 103));
+    suite_close(&s);
+}
+
 static void marks_and_traces_are_kept(const struct store_suite *suite)
 {
     struct suite_store s;
@@ -735,6 +776,7 @@ const struct store_suite_test store_suite_tests[] = {
     TEST(recalled_text_is_gone),
     TEST(recall_takes_edits_along),
     TEST(erased_visitor_leaves_no_text),
+    TEST(erasing_a_visitor_deletes_its_uploads_only),
     TEST(marks_and_traces_are_kept),
     TEST(turn_that_does_not_fit_is_quarantined),
     TEST(records_keep_versions_and_names),
