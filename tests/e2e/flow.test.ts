@@ -48,10 +48,29 @@ async function reaches(): Promise<boolean> {
   return next["kind"] !== "handoff";
 }
 
+const photo = Buffer.concat([
+  Buffer.from([0xff, 0xd8, 0xff, 0xe0]),
+  Buffer.alloc(64 * 1024, "photo"),
+]);
+
+async function upload(token: string, name: string): Promise<Frame> {
+  const reply = await fetch(
+    `${server.origin}/api/v1/visitor/attachments?name=${encodeURIComponent(name)}`,
+    {
+      method: "POST",
+      headers: { Authorization: `Bearer ${token}` },
+      body: photo,
+    },
+  );
+  assert.equal(reply.status, 201);
+  return (await reply.json()) as Frame;
+}
+
 /** A visitor in a flow: what it says, and the next thing that it is asked. */
 class Visitor {
   conversation = "";
   seq = 0;
+  photo = ""; // id of what was uploaded
   private constructor(
     public session: Session,
     readonly locale: string,
@@ -84,8 +103,15 @@ class Visitor {
   say = (text: string): Promise<void> => this.send({ text });
   pick = (...pick: string[]): Promise<void> =>
     this.send({ text: pick.join(", "), pick });
-  give = (...files: string[]): Promise<void> =>
-    this.send({ text: files.join(", "), files });
+  /** Uploads a small photo and sends it under that name. Its id. */
+  async give(name: string): Promise<string> {
+    const { attachment, reference } = await upload(
+      welcomeOf(this.session)["visitorToken"],
+      name,
+    );
+    await this.send({ text: name, files: [reference] });
+    return attachment.id;
+  }
 
   /** The ask for that slot behind what was said last. */
   async asked(slot: string): Promise<Frame> {
@@ -126,7 +152,7 @@ class Visitor {
     assert.equal(photos["ask"].ui, "upload");
     await this.say(question); // a question in between ...
     await this.asked("photos"); // ... and the same ask again
-    await this.give("cup.jpg");
+    this.photo = await this.give("cup.jpg");
     await this.asked("remedy");
     await this.pick("refund");
     const day = await this.asked("pickup_day");
@@ -171,10 +197,50 @@ for (const [locale, first, question, correction, confirmed, item] of [
     );
     assert.equal(made.length, 1);
     assert.equal(made[0]!["body"].reason, "changed_mind");
-    assert.deepEqual(made[0]!["body"].photos, ["cup.jpg"]);
+    assert.deepEqual(made[0]!["body"].photos, [`${who.photo}/cup.jpg`]);
+    const bytes = await admin.call("GET", `/attachments/${who.photo}`);
+    assert.equal(bytes.headers.get("content-type"), "image/jpeg");
+    assert.equal(bytes.headers.get("x-content-type-options"), "nosniff");
+    assert.match(
+      bytes.headers.get("content-disposition") ?? "",
+      /^attachment;/,
+    );
+    assert.deepEqual(Buffer.from(await bytes.arrayBuffer()), photo);
     who.session.drop();
   });
 }
+
+test("a file is sent by its reference only, and by the one who has it", async () => {
+  const who = await Visitor.open("en");
+  const other = await Visitor.open("en");
+  const { attachment, reference } = await upload(
+    welcomeOf(other.session)["visitorToken"],
+    "cup.jpg",
+  );
+  await who.start("Return my order");
+  for (const file of ["cup.jpg", `${attachment.id}/cup.jpg`, reference]) {
+    const reply = await who.session.ask({
+      send: {
+        conversationId: who.conversation,
+        clientId: clientId(),
+        text: "x",
+        files: [file],
+      },
+    });
+    assert.equal(reply["error"].field, "send.files");
+  }
+  const read = await fetch(
+    `${server.origin}/api/v1/visitor/attachments/${attachment.id}`,
+    {
+      headers: {
+        Authorization: `Bearer ${welcomeOf(who.session)["visitorToken"]}`,
+      },
+    },
+  );
+  assert.equal(read.status, 404);
+  who.session.drop();
+  other.session.drop();
+});
 
 test("a failing action ends at an agent who sees everything", async () => {
   const who = await Visitor.open("zh-CN");
@@ -217,7 +283,7 @@ test("kill -9 while the shop is asked: the return is made, once", async () => {
   await back.asked("reason");
   await back.pick("wrong_item");
   await back.asked("photos");
-  await back.pick("skip");
+  const photoId = await back.give("cup.jpg");
   await back.asked("remedy");
   await back.pick("exchange");
   await back.asked("pickup_day");
@@ -247,6 +313,13 @@ test("kill -9 while the shop is asked: the return is made, once", async () => {
     texts.filter((text) => /Return R-\d+ is open/.test(text)).length,
     1,
   );
-  assert.equal((await shop.records("rma.create")).length, before + 1);
+  const made = await shop.records("rma.create");
+  assert.equal(made.length, before + 1);
+  assert.deepEqual(made.at(-1)!["body"].photos, [`${photoId}/cup.jpg`]);
+  const kept = await fetch(
+    `${server.origin}/api/v1/visitor/attachments/${photoId}`,
+    { headers: { Authorization: `Bearer ${token}` } },
+  );
+  assert.deepEqual(Buffer.from(await kept.arrayBuffer()), photo);
   end.session.drop();
 });

@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The demo's widget: a visitor returns an item with buttons, a list, a date and files.
+// The demo's widget: a visitor returns an item with buttons, a list, a photo and a date, asks
+// something in between and corrects an answer; an agent sees the photo.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
-import { accessible, Faults, launch, Shop as Page } from "./browser.ts";
+import {
+  accessible,
+  Console,
+  Faults,
+  launch,
+  type Locale,
+  Shop as Page,
+} from "./browser.ts";
 import { Server } from "./server.ts";
 import { Shop } from "./shop.ts";
 import { Agent } from "./wire.ts";
@@ -28,57 +36,152 @@ after(async () => {
   await shop.stop();
 });
 
-test(
-  "a visitor returns an item in the widget",
-  { timeout: 120_000 },
-  async () => {
-    const faults = new Faults();
-    const context = await browser.newContext({
-      locale: "zh-CN",
-      viewport: { width: 390, height: 780 },
-    });
-    const page = await context.newPage();
-    faults.watch(page);
-    const widget = await Page.open(page, server, "zh-CN");
-    const button = (name: string) =>
-      widget.panel.getByRole("button", { name, exact: true });
-    await widget.say("我要退货");
-    await widget.sees(/手机号/);
-    await widget.say("13812345678");
-    await widget.sees(/6 位数字/);
-    await widget.say("123456");
-    await widget.sees(/订单号/);
-    await widget.say("SP1048827");
-    await widget.panel.getByLabel(/陶瓷杯/).check();
-    await accessible(page);
-    await shot(page, "list");
-    await button("确定").click();
-    await button("商品破损").click();
-    await widget.panel
-      .getByLabel(/选择文件/)
-      .setInputFiles({
-        name: "cup.jpg",
-        mimeType: "image/jpeg",
-        buffer: Buffer.from("x"),
-      });
-    await shot(page, "files");
-    await button("退款").click();
-    const soon = new Date(Date.now() + 2 * 86_400_000)
-      .toISOString()
-      .slice(0, 10);
-    await widget.panel.getByLabel(/日期/).fill(soon);
-    await shot(page, "date");
-    await button("确定").click();
-    await button("上午").click();
-    await widget.sees(/提交吗/);
-    await button("是").click();
-    await widget.sees(/退货单 R-\d+ 已创建/);
-    await shot(page, "done");
-    await button("非常满意").click();
-    assert.equal((await shop.records("rma.create")).length, 1);
-    assert.deepEqual(faults.seen, []);
+const words = {
+  "zh-CN": {
+    start: "我要退货",
+    phone: /手机号/,
+    code: /6 位数字/,
+    order: /订单号/,
+    item: /陶瓷杯/,
+    ok: "确定",
+    damaged: "商品破损",
+    files: /选择文件/,
+    question: "退货运费谁出？",
+    answer: /运费/,
+    refund: "退款",
+    day: /日期/,
+    morning: "上午",
+    review: /提交吗/,
+    correction: "不对，原因是不想要了",
+    corrected: /不想要了/,
+    yes: "是",
+    made: /退货单 R-\d+ 已创建/,
+    stars: "非常满意",
   },
-);
+  en: {
+    start: "I want to return something",
+    phone: /phone number/i,
+    code: /six digits/,
+    order: /Which order/,
+    item: /Lamp/,
+    ok: "OK",
+    damaged: "Damaged",
+    files: /Choose files/,
+    question: "Who pays the return postage?",
+    answer: /postage|shipping/i,
+    refund: "Refund",
+    day: /Date/,
+    morning: "Morning",
+    review: /Shall I submit/,
+    correction: "no, the reason is changed my mind",
+    corrected: /Changed my mind/,
+    yes: "Yes",
+    made: /Return R-\d+ is open/,
+    stars: "Very good",
+  },
+};
+
+for (const locale of ["zh-CN", "en"] as Locale[]) {
+  test(
+    `a visitor returns an item in the widget (${locale})`,
+    { timeout: 120_000 },
+    async () => {
+      const text = words[locale];
+      const before = (await shop.records("rma.create")).length;
+      const faults = new Faults();
+      const context = await browser.newContext({
+        locale,
+        viewport: { width: 390, height: 780 },
+      });
+      const page = await context.newPage();
+      faults.watch(page);
+      const widget = await Page.open(page, server, locale);
+      const button = (name: string) =>
+        widget.panel.getByRole("button", { name, exact: true });
+      const photo = await page.screenshot({ type: "png" });
+      await widget.say(text.start);
+      await widget.sees(text.phone);
+      await widget.say("13812345678");
+      await widget.sees(text.code);
+      await widget.say("123456");
+      await widget.sees(text.order);
+      await widget.say("SP1048827");
+      await widget.panel.getByLabel(text.item).check();
+      await accessible(page);
+      await shot(page, `${locale}-list`);
+      await button(text.ok).click();
+      await button(text.damaged).click();
+      const files = widget.panel.getByLabel(text.files);
+      await files.setInputFiles({
+        name: "page.html",
+        mimeType: "image/png",
+        buffer: Buffer.from("<html>"),
+      });
+      await widget.panel.getByRole("alert").first().waitFor();
+      await shot(page, `${locale}-refused`);
+      await widget.say(text.question); // a question in between, then the same ask
+      await widget.sees(text.answer);
+      await widget.panel.getByLabel(text.files).setInputFiles({
+        name: "cup.png",
+        mimeType: "image/png",
+        buffer: photo,
+      });
+      await button(text.refund).waitFor();
+      await widget.panel.getByAltText("cup.png").waitFor();
+      await accessible(page);
+      await shot(page, `${locale}-photo`);
+      await button(text.refund).click();
+      const soon = new Date(Date.now() + 2 * 86_400_000)
+        .toISOString()
+        .slice(0, 10);
+      await widget.panel.getByLabel(text.day).fill(soon);
+      await shot(page, `${locale}-date`);
+      await button(text.ok).click();
+      await button(text.morning).click();
+      await widget.sees(text.review);
+      await widget.say(text.correction);
+      await widget.sees(text.corrected);
+      await button(text.yes).click();
+      await widget.sees(text.made);
+      await shot(page, `${locale}-done`);
+      await button(text.stars).click();
+      const made = await shop.records("rma.create");
+      assert.equal(made.length, before + 1);
+      assert.equal(made.at(-1)!["body"].reason, "changed_mind");
+      assert.match(made.at(-1)!["body"].photos[0], /^\d+\/cup\.png$/);
+      // 400: the file that is none of the kinds that are taken.
+      assert.deepEqual(
+        faults.seen.filter((fault) => !fault.includes("400")),
+        [],
+      );
+      await seen(locale);
+      await context.close();
+    },
+  );
+}
+
+/** The photo, as an agent has it. */
+async function seen(locale: Locale): Promise<void> {
+  const context = await browser.newContext({
+    locale,
+    viewport: { width: 1440, height: 900 },
+  });
+  const page = await context.newPage();
+  const console = await Console.open(page, server, server.logins[0]!, locale);
+  await page
+    .getByRole("link", { name: console.text("全部", "All") })
+    .first()
+    .click();
+  await console.pick();
+  const image = page.getByAltText("cup.png");
+  await image.waitFor();
+  await page.waitForFunction(
+    (picture) => (picture as HTMLImageElement).naturalWidth > 0,
+    await image.elementHandle(),
+  );
+  await shot(page, `${locale}-console`);
+  await context.close();
+}
 
 /** For people who want to look: KEFU_SHOTS names a folder. */
 async function shot(

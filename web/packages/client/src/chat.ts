@@ -50,7 +50,7 @@ export interface SendOptions {
   text: string;
   /** Values of the options of the pending ask that the text stands for. */
   pick?: string[];
-  /** Names of files that the pending ask wanted. */
+  /** References of uploads that the pending ask wanted. */
   files?: string[];
 }
 

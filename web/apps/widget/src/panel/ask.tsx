@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import type { Ask } from "@kefu/protocol/generated";
 import type { Conversation } from "@kefu/client/state";
 import { usePanel } from "./context.ts";
+import { UploadError, type UploadFault } from "./upload.ts";
 
 export function AskCard({ ask, conversation }: { ask: Ask; conversation: Conversation }) {
   const { panel, text } = usePanel();
@@ -112,22 +113,47 @@ function DateAsk({ ask, pick }: { ask: Ask; pick: Pick }) {
 function FilesAsk(props: { ask: Ask; conversationId: string; skip: preact.ComponentChildren }) {
   const { ask, conversationId, skip } = props;
   const { panel, text } = usePanel();
+  const [busy, setBusy] = useState(false);
+  const [fault, setFault] = useState<UploadFault | "">("");
+
+  async function give(input: HTMLInputElement) {
+    const chosen = [...(input.files ?? [])];
+    input.value = ""; // the same file may be chosen again
+    if (chosen.length === 0) return;
+    if (ask.max > 0 && chosen.length > ask.max) return setFault("uploadTooMany");
+    setBusy(true);
+    setFault("");
+    try {
+      const files = [];
+      for (const file of chosen) files.push(await panel.upload(file));
+      panel.chat.send({
+        conversationId,
+        text: chosen.map((file) => file.name).join(", "),
+        files,
+      });
+    } catch (error) {
+      setFault(error instanceof UploadError ? error.fault : "uploadFailed");
+    }
+    setBusy(false);
+  }
+
   return (
-    <div class="card ask">
+    <div class="card ask" aria-busy={busy}>
       <label>
-        {text.askFiles}
+        {busy ? text.askUploading : text.askFiles}
         <input
           type="file"
-          accept="image/*"
+          accept="image/jpeg,image/png,image/gif,image/webp,application/pdf"
           multiple={ask.multiple}
-          onChange={(event) => {
-            const files = [...(event.currentTarget.files ?? [])].map((file) => file.name);
-            if (files.length > 0)
-              panel.chat.send({ conversationId, text: files.join(", "), files });
-          }}
+          disabled={busy}
+          onChange={(event) => void give(event.currentTarget)}
         />
       </label>
-      <span class="hint">{text.askFilesHint}</span>
+      {fault !== "" && (
+        <span class="hint" role="alert">
+          {text[fault]}
+        </span>
+      )}
       {skip && <div class="replies">{skip}</div>}
     </div>
   );

@@ -3,6 +3,8 @@ import type { Event } from "@kefu/protocol/generated";
 import type { OutboxItem } from "@kefu/client/outbox";
 import type { TimelineItem } from "@kefu/client/timeline";
 import { formatTime } from "@kefu/ui/time";
+import { fileName, type FileName } from "@kefu/client/files";
+import { useEffect, useState } from "preact/hooks";
 import { usePanel } from "./context.ts";
 import { Icon } from "./icon.tsx";
 import { splitLinks } from "./model.ts";
@@ -38,6 +40,41 @@ function Body({ text }: { text: string }) {
   );
 }
 
+function Attachment({ file }: { file: FileName }) {
+  const { panel, text } = usePanel();
+  const [source, setSource] = useState("");
+  const [gone, setGone] = useState(false);
+
+  useEffect(() => {
+    let here = true;
+    panel.download(file.id).then(
+      (address) => here && setSource(address),
+      () => here && setGone(true),
+    );
+    return () => void (here = false);
+  }, [file.id]);
+
+  if (gone) return <span class="hint">{text.fileGone}</span>;
+  if (source === "") return <span class="hint">{text.loading}</span>;
+  return (
+    <a class="attachment" href={source} download={file.name}>
+      {file.image ? <img src={source} alt={file.name} /> : file.name}
+    </a>
+  );
+}
+
+function Attachments({ files }: { files: string[] }) {
+  const named = files.map(fileName).filter((file) => file !== null);
+  if (named.length === 0) return null;
+  return (
+    <div class="attachments">
+      {named.map((file) => (
+        <Attachment key={file.id} file={file} />
+      ))}
+    </div>
+  );
+}
+
 interface MessageProps {
   item: TimelineItem;
   first: boolean;
@@ -66,6 +103,7 @@ export function Message({ item, first, last, delivery }: MessageProps) {
       <div class={`bubble ${item.recalled ? "recalled" : ""}`}>
         {item.recalled ? text.recalled : <Body text={item.text} />}
       </div>
+      {!item.recalled && item.event.files.length > 0 && <Attachments files={item.event.files} />}
       {(last || delivery !== "") && (
         <div class="meta">
           {last && at > 0 && <time dateTime={item.event.createdAt}>{formatTime(at, locale)}</time>}

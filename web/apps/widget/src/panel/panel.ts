@@ -8,6 +8,7 @@ import { webSocketTransport } from "@kefu/client/websocket";
 import { cleanAttributes, type ToPanel, type User } from "../messages.ts";
 import { createBridge } from "./bridge.ts";
 import { currentConversation } from "./model.ts";
+import { download, upload } from "./upload.ts";
 import type { Params } from "./params.ts";
 
 export interface PanelState {
@@ -46,6 +47,10 @@ export interface Panel {
   subscribe(listener: () => void): () => void;
   setDraft(draft: string): void;
   skipRating(seq: number): void;
+  /** The reference that a message names the file by. */
+  upload(file: File): Promise<string>;
+  /** A file of this visitor as a data: address. */
+  download(id: string): Promise<string>;
   /** Everything up to here was on the screen. */
   sawAll(): void;
   close(): void;
@@ -191,6 +196,8 @@ export function createPanel(params: Params): Panel {
       const share = state.chat.welcome?.site?.draftPreview ?? false;
       if (conversation) chat.typing(conversation.id, draft, share);
     },
+    upload: (file) => upload(file, storage.get(tokenKey) ?? ""),
+    download: (id) => download(id, storage.get(tokenKey) ?? ""),
     skipRating: (seq) => apply({ type: "ratingSkipped", seq }),
     sawAll() {
       const conversation = currentConversation(state.chat);

@@ -72,7 +72,12 @@ const en = {
   askSkip: "Skip",
   askDate: "Date",
   askFiles: "Choose files",
-  askFilesHint: "For now only the names of the files are sent.",
+  askUploading: "Uploading…",
+  uploadTooLarge: "This file is too large: at most 1 MB.",
+  uploadWrongKind: "Only photos (JPEG, PNG, GIF, WebP) and PDF files can be sent.",
+  uploadTooMany: "These are too many files.",
+  uploadFailed: "The file could not be sent. Please try again.",
+  fileGone: "The file cannot be shown",
   newMessages: "New messages",
 };
 
@@ -145,7 +150,12 @@ const zh: Strings<typeof en> = {
   askSkip: "跳过",
   askDate: "日期",
   askFiles: "选择文件",
-  askFilesHint: "目前只发送文件名，不上传文件内容。",
+  askUploading: "正在上传…",
+  uploadTooLarge: "文件过大，最多 1 MB。",
+  uploadWrongKind: "仅支持照片（JPEG、PNG、GIF、WebP）和 PDF 文件。",
+  uploadTooMany: "文件数量过多。",
+  uploadFailed: "文件发送失败，请重试。",
+  fileGone: "无法显示该文件",
   newMessages: "有新消息",
 };
 

@@ -2,6 +2,7 @@
 // From events to what is drawn: a line per day, an unread line, runs of one author, edits and
 // recalls applied to the message they are about.
 
+import { fileName, type FileName } from "@kefu/client/files";
 import type { AuthorKind, ChatEvent } from "../../lib/types";
 import type { Pending, ThreadState } from "./reducer";
 
@@ -27,6 +28,7 @@ export interface Bubble {
   recalled: boolean;
   rung: string;
   quickReplies: { label: string; text: string }[];
+  files: FileName[];
 }
 
 export type Item =
@@ -63,6 +65,7 @@ function bubbleOf(event: ChatEvent, visitorReadSeq: number): Bubble {
     recalled: false,
     rung: event.rung,
     quickReplies: event.quickReplies,
+    files: event.files.map(fileName).filter((file) => file !== null),
   };
 }
 
@@ -85,6 +88,7 @@ function bubbleOfPending(entry: Pending, me: string, meName: string): Bubble {
     recalled: false,
     rung: "",
     quickReplies: [],
+    files: [],
   };
 }
 
