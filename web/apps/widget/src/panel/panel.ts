@@ -2,7 +2,14 @@
 // Puts the panel together: chat, launcher, storage. The state that is the panel's own is small and
 // changes in one reducer; everything else is the chat's.
 import { createChat, type Chat } from "@kefu/client/chat";
-import { browserPlatform, browserStore, browserWebSocket } from "@kefu/client/browser";
+import {
+  browserHttpLine,
+  browserPlatform,
+  browserStore,
+  browserWebSocket,
+} from "@kefu/client/browser";
+import { fallbackTransport } from "@kefu/client/fallback";
+import { httpTransport } from "@kefu/client/http";
 import { unreadCount, type ChatState } from "@kefu/client/state";
 import { webSocketTransport } from "@kefu/client/websocket";
 import { cleanAttributes, type ToPanel, type User } from "../messages.ts";
@@ -72,7 +79,11 @@ export function createPanel(params: Params): Panel {
 
   const chat = createChat({
     side: "visitor",
-    connect: webSocketTransport(socketUrl(), browserWebSocket),
+    connect: fallbackTransport({
+      first: webSocketTransport(socketUrl(), browserWebSocket),
+      second: httpTransport(() => browserHttpLine(location.origin)),
+      platform: browserPlatform,
+    }),
     platform: browserPlatform,
     storage,
     prefix,
