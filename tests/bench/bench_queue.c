@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* queue: shard -> store -> shard without sockets or disk: a shard hands turns of 100 bytes to the
- * memory store and gets each completion back in its mailbox. Beside it the same number of 100-byte
- * messages through NATS core and Redis streams over loopback (publisher and subscriber in this
- * process, batched as their protocols allow), where those servers are installed. */
+ * memory store and gets each completion back in its mailbox. Beside it 100-byte messages through
+ * NATS core, Redis streams and RabbitMQ over loopback (publisher and subscriber in this process,
+ * batched as their protocols allow), where those servers are installed. */
 #include "bench_queue_peers.h"
 #include "bench_server.h"
 #include "kefu/v1/store.pb-c.h"
@@ -197,6 +197,21 @@ static double queue_run(double seconds, double rate, double *p99_us)
     return result;
 }
 
+/* natsPerSecond and ratioToNats, and so on. */
+static void peer_report(struct bench_report *report, const char *name, double ours, double theirs)
+{
+    char key[64];
+
+    if (theirs <= 0) {
+        bench_report_text(report, name, "not installed");
+        return;
+    }
+    snprintf(key, sizeof(key), "%sPerSecond", name);
+    bench_report_number(report, key, theirs);
+    snprintf(key, sizeof(key), "ratioTo%c%s", name[0] - 'a' + 'A', name + 1);
+    bench_report_number(report, key, ours / theirs);
+}
+
 int bench_queue_main(const struct bench_args *args)
 {
     double seconds = (double)bench_arg_long(args, "seconds", 5, 1, BENCH_SECONDS_MAX);
@@ -206,23 +221,15 @@ int bench_queue_main(const struct bench_args *args)
     double rate = queue_run(seconds, 0, &ignored);
     double nats = bench_nats_rate(seconds);
     double redis = bench_redis_rate(seconds);
+    double rabbit = bench_rabbit_rate(seconds);
 
     queue_run(seconds, QUEUE_RATE, &p99_us);
     bench_report_begin(&report, args, "queue: shard -> store -> shard, no sockets, no disk");
     bench_report_number(&report, "messagesPerSecond", rate);
     bench_report_number(&report, "p99UsAt180k", p99_us);
-    if (nats > 0) {
-        bench_report_number(&report, "natsPerSecond", nats);
-        bench_report_number(&report, "ratioToNats", rate / nats);
-    } else {
-        bench_report_text(&report, "nats", "not installed (nats-server)");
-    }
-    if (redis > 0) {
-        bench_report_number(&report, "redisStreamsPerSecond", redis);
-        bench_report_number(&report, "ratioToRedis", rate / redis);
-    } else {
-        bench_report_text(&report, "redis", "not installed (redis-server)");
-    }
+    peer_report(&report, "nats", rate, nats);
+    peer_report(&report, "redisStreams", rate, redis);
+    peer_report(&report, "rabbitmq", rate, rabbit);
     bench_report_end(&report);
     return 0;
 }

@@ -16,14 +16,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PEER_BODY = 100, PEER_BATCH = 256, PEER_BUF = 1 << 18 };
+enum { PEER_BUF = 1 << 18, PEER_START_SECONDS = 4 };
 
-static int peer_connect(uint16_t port)
+int bench_peer_connect(uint16_t port, int seconds)
 {
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
 
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < seconds * 100; i++) {
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
         if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
@@ -34,7 +34,7 @@ static int peer_connect(uint16_t port)
     bench_fail("port %u does not answer", port);
 }
 
-static void peer_write(int fd, const char *bytes, size_t len)
+void bench_peer_write(int fd, const char *bytes, size_t len)
 {
     while (len > 0) {
         ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL);
@@ -65,9 +65,8 @@ static uint64_t peer_count(int fd, const char mark[3], unsigned *matched)
     return count;
 }
 
-/* Keeps at most a few batches under way; gives messages/s received. */
-static double peer_run(int out_fd, int in_fd, const char *batch, size_t batch_len,
-                       const char mark[3], double seconds)
+double bench_peer_run(int out_fd, int in_fd, const char *batch, size_t batch_len,
+                      const char mark[3], double seconds)
 {
     int64_t from = bench_now_us();
     int64_t end = from + (int64_t)(seconds * 1e6);
@@ -77,7 +76,7 @@ static double peer_run(int out_fd, int in_fd, const char *batch, size_t batch_le
 
     while (bench_now_us() < end || received < sent) {
         if (bench_now_us() < end && sent - received < 16 * PEER_BATCH) {
-            peer_write(out_fd, batch, batch_len);
+            bench_peer_write(out_fd, batch, batch_len);
             sent += PEER_BATCH;
             continue;
         }
@@ -102,10 +101,10 @@ double bench_nats_rate(double seconds)
         return 0;
     snprintf(port, sizeof(port), "%u", nats.port);
     bench_process_start(&nats, argv);
-    pub = peer_connect(nats.port);
-    sub = peer_connect(nats.port);
-    peer_write(pub, "CONNECT {\"verbose\":false}\r\n", 27);
-    peer_write(sub, "CONNECT {\"verbose\":false}\r\nSUB k 1\r\nPING\r\n", 42);
+    pub = bench_peer_connect(nats.port, PEER_START_SECONDS);
+    sub = bench_peer_connect(nats.port, PEER_START_SECONDS);
+    bench_peer_write(pub, "CONNECT {\"verbose\":false}\r\n", 27);
+    bench_peer_write(sub, "CONNECT {\"verbose\":false}\r\nSUB k 1\r\nPING\r\n", 42);
     while (peer_count(sub, "PON", &matched) == 0)
         ;
     for (int i = 0; i < PEER_BATCH; i++) {
@@ -114,7 +113,7 @@ double bench_nats_rate(double seconds)
         memcpy(batch + len + PEER_BODY, "\r\n", 2);
         len += PEER_BODY + 2;
     }
-    rate = peer_run(pub, sub, batch, len, "MSG", seconds);
+    rate = bench_peer_run(pub, sub, batch, len, "MSG", seconds);
     close(pub);
     close(sub);
     bench_process_stop(&nats);
@@ -145,7 +144,7 @@ double bench_redis_rate(double seconds)
         return 0;
     snprintf(port, sizeof(port), "%u", redis.port);
     bench_process_start(&redis, argv);
-    fd = peer_connect(redis.port);
+    fd = bench_peer_connect(redis.port, PEER_START_SECONDS);
     for (int i = 0; i < PEER_BATCH; i++) {
         len += (size_t)snprintf(batch + len, sizeof(batch) - len,
                                 "*5\r\n$4\r\nXADD\r\n$1\r\nk\r\n$1\r\n*\r\n$1\r\nm\r\n$%d\r\n",
@@ -158,9 +157,9 @@ double bench_redis_rate(double seconds)
     while (bench_now_us() - from < (int64_t)(seconds * 1e6)) {
         uint64_t got = 0;
 
-        peer_write(fd, batch, len);
-        peer_write(fd, read_batch, sizeof(read_batch) - 1);
-        peer_write(fd, trim, sizeof(trim) - 1);
+        bench_peer_write(fd, batch, len);
+        bench_peer_write(fd, read_batch, sizeof(read_batch) - 1);
+        bench_peer_write(fd, trim, sizeof(trim) - 1);
         matched = 0;
         while (got < PEER_BATCH) /* each entry read back holds its body once */
             got += peer_count(fd, "m\r\n", &matched);
