@@ -27,6 +27,8 @@ enum {
     API_ARENA_MAX = 32 * 1024 * 1024, /* one request's memory: an import of 1 MiB of CSV */
     API_WORKSPACE = 1,                /* a fresh install's only one */
 };
+/* How long an Idempotency-Key gets the reply of its first use. */
+#define API_REPEAT_KEPT_MS (INT64_C(24) * 60 * 60 * 1000)
 
 struct api_setting {
     const char *key;
@@ -164,6 +166,10 @@ MUST_USE enum err_code api_admin_create(struct api *api, struct slice email, str
                                         struct slice role, struct slice password, struct err *err);
 MUST_USE enum err_code api_admin_reset(struct api *api, struct slice email, struct slice password,
                                        uint64_t *agent_id, struct err *err);
+
+/* [worker] To be called every hour: deletes replies that are kept for repeats for longer than
+ * API_REPEAT_KEPT_MS, and log-ins that have ended, in small transactions. */
+MUST_USE enum err_code api_expire(struct api *api, struct err *err);
 
 /* [any] The lookup key of an example's record: one per intent and text. */
 struct slice api_example_lookup(struct arena *arena, uint64_t intent, struct slice text);

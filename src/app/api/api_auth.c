@@ -11,7 +11,6 @@ enum {
     SESSION_IDLE_MS = 12 * 60 * 60 * 1000,
     SESSION_SEEN_MS = 5 * 60 * 1000, /* how stale seen_at may be: one write per person in that */
 };
-#define SESSION_AGE_MS (INT64_C(7) * 24 * 60 * 60 * 1000)
 
 static const char *cookie_name(bool tls)
 {
@@ -89,7 +88,8 @@ static enum err_code session_touch(struct api *api, struct store_record *record,
 
 static bool session_over(const Kefu__V1__LoginSession *session, int64_t now)
 {
-    return now - session->seen_at > SESSION_IDLE_MS || now - session->created_at > SESSION_AGE_MS;
+    return now - session->seen_at > SESSION_IDLE_MS ||
+           now - session->created_at > API_SESSION_AGE_MS;
 }
 
 static enum err_code session_find(struct api *api, struct slice secret, struct arena *arena,
@@ -313,7 +313,7 @@ enum err_code api_session_create(struct api_call *call, const Kefu__V1__Agent *a
     rc = api_commit_run(call, &commit, err);
     if (rc != ERR_OK)
         return rc;
-    api_cookie_set(call, secret, (int)(SESSION_AGE_MS / 1000));
+    api_cookie_set(call, secret, (int)(API_SESSION_AGE_MS / 1000));
     api_session_reply(call, agent, arena_strdup(call->arena, slice_of(csrf)), reply);
     return ERR_OK;
 }

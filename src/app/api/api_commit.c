@@ -12,6 +12,7 @@
 
 enum {
     CHAIN_TRIES_MAX = 16,                    /* far more than there are workers */
+    EXPIRE_CALLS_MAX = 1000,                 /* of 1,000 rows each: 277 POSTs/s, all with a key */
     REPEAT_HEAD_BYTES = AUTH_HASH_BYTES + 2, /* of the request's hash and the status */
 };
 
@@ -188,4 +189,25 @@ enum err_code api_commit_run(struct api_call *call, struct api_commit *commit, s
     if (rc == ERR_OK)
         rc = err_set(err, ERR_BUSY, "too many changes at once");
     return rc;
+}
+
+/* ---- expiry ---- */
+
+static enum err_code kind_expire(struct api *api, enum store_kind kind, int64_t kept_ms,
+                                 struct err *err)
+{
+    int64_t before = clock_wall_ms(api->clock) - kept_ms;
+    size_t deleted = 1;
+    enum err_code rc = ERR_OK;
+
+    for (int i = 0; rc == ERR_OK && deleted > 0 && i < EXPIRE_CALLS_MAX; i++)
+        rc = store_record_expire(api->store, kind, before, &deleted, err);
+    return rc;
+}
+
+enum err_code api_expire(struct api *api, struct err *err)
+{
+    enum err_code rc = kind_expire(api, STORE_IDEMPOTENCY, API_REPEAT_KEPT_MS, err);
+
+    return rc == ERR_OK ? kind_expire(api, STORE_LOGIN_SESSION, API_SESSION_AGE_MS, err) : rc;
 }

@@ -23,6 +23,9 @@ struct api {
     uint8_t setup_hash[AUTH_HASH_BYTES];
 };
 
+/* A log-in ends then, however busy. */
+#define API_SESSION_AGE_MS (INT64_C(7) * 24 * 60 * 60 * 1000)
+
 /* One request on its way. */
 struct api_call {
     struct api *api;

@@ -477,6 +477,48 @@ static void log_ins_that_have_ended_do_not_pile_up(void **state)
     assert_int_equal(sessions_count(f), API_SESSIONS_MAX);
 }
 
+static void a_reply_is_repeated_for_a_day_and_then_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    struct clock_virtual now = { .wall_ms = clock_wall_ms(&clock_system) };
+    struct clock clock = clock_virtual_clock(&now);
+    struct api_request request;
+    char first[32];
+    char again[32];
+
+    set_up(f);
+    f->api->clock = &clock;
+    request = request_make(f, "POST", "/api/v1/faq-entries",
+                           "{\"question\":\"q\",\"answer\":\"a\",\"locale\":\"en\"}");
+    request.idempotency_key = SLICE_LITERAL("once");
+    text_take(send_request(f, &request), "id", first, sizeof(first));
+    clock_virtual_advance(&now, API_REPEAT_KEPT_MS);
+    login_as(f, "boss@shop.test"); /* the log-in of before has ended meanwhile */
+    request.cookie = slice_of(f->cookie);
+    request.csrf = slice_of(f->csrf);
+    assert_int_equal(api_expire(f->api, NULL), ERR_OK);
+    text_take(send_request(f, &request), "id", again, sizeof(again));
+    assert_string_equal(first, again);
+    clock_virtual_advance(&now, 1);
+    assert_int_equal(api_expire(f->api, NULL), ERR_OK);
+    text_take(send_request(f, &request), "id", again, sizeof(again));
+    assert_int_equal(f->reply.status, 201);
+    assert_string_not_equal(first, again);
+}
+
+static void log_ins_of_people_who_never_came_back_are_deleted(void **state)
+{
+    struct fixture *f = *state;
+    int64_t now = clock_wall_ms(&clock_system);
+
+    set_up(f);
+    for (uint64_t i = 1; i <= 1500; i++) /* more than one call of the store deletes */
+        session_insert(f, i, 7, now - API_SESSION_AGE_MS - 1);
+    session_insert(f, 2000, 7, now - API_SESSION_AGE_MS + 60 * 1000);
+    assert_int_equal(api_expire(f->api, NULL), ERR_OK);
+    assert_int_equal(sessions_count(f), 2);
+}
+
 static void a_reset_password_ends_every_log_in(void **state)
 {
     struct fixture *f = *state;
@@ -1088,6 +1130,8 @@ int main(void)
         CASE(tokens_are_listed_page_by_page),
         CASE(an_agent_may_be_called_password),
         CASE(log_ins_that_have_ended_do_not_pile_up),
+        CASE(a_reply_is_repeated_for_a_day_and_then_forgotten),
+        CASE(log_ins_of_people_who_never_came_back_are_deleted),
         CASE(a_reset_password_ends_every_log_in),
         CASE(last_owner_stays),
         CASE(openapi_describes_every_route),

@@ -189,6 +189,7 @@ static void tick_run(struct loop_timer *timer)
     }
     mark_tick(node);
     node_unclear_tick(node);
+    node_expire_tick(node);
     node_reload_tick(node);
 }
 

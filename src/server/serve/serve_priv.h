@@ -8,6 +8,7 @@
  *   serve_chat.c       chat's and gateway's doors to the other shards
  *   serve_desk.c       desks and what they say to chats and consoles
  *   serve_trace.c      why conversations went to whom
+ *   serve_expire.c     what is kept for a while only
  *   serve_store.c      completions and queries
  *   serve_http.c       which request goes where; health, metrics
  *   serve_asset.c      pages and scripts
@@ -154,8 +155,8 @@ struct node {
     struct node_desk **desks;
     uint32_t desk_count;
     struct trace_list traces;
-    uint64_t traces_expire_at; /* shard 0: ms of the loop */
-    bool traces_busy;          /* a worker stores some */
+    uint64_t expire_at; /* shard 0: ms of the loop */
+    bool traces_busy;   /* a worker stores some */
     struct loop_node flush;
     struct loop_timer tick;
     struct loop_timer rows; /* the end of a window of the inboxes */
@@ -251,6 +252,9 @@ Kefu__V1__RoutingTrace *node_trace_make(const struct node *node, const struct ro
                                         const struct route_trace *trace, struct arena *arena);
 void node_trace_tick(struct node *node);
 void node_trace_fini(struct node *node);
+
+/* serve_expire.c */
+void node_expire_tick(struct node *node);
 
 /* serve_store.c */
 extern const struct chat_store_ops node_store_ops; /* ctx: the node */

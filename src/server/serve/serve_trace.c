@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Why a conversation went to this agent: each decision of the desk becomes a record, kept for
- * TRACES_KEPT_DAYS. It is no part of the turn: a decision without its trace is still right, so
- * traces are stored once a second, and dropped (counted) when there are too many. */
+ * a month (serve_expire.c). It is no part of the turn: a decision without its trace is still right,
+ * so traces are stored once a second, and dropped (counted) when there are too many. */
 #include "serve_priv.h"
 
 #include <stdlib.h>
@@ -15,9 +15,6 @@ enum {
     TRACES_PER_TICK = 1000,      /* far above what a hundred agents can take in a second */
     TRACE_ARENA_MAX = 64 * 1024, /* one message with its names */
     TRACE_BYTES_MAX = 16 * 1024,
-    TRACES_KEPT_DAYS = 30,
-    EXPIRE_EVERY_MS = 3600 * 1000,
-    EXPIRE_CALLS_MAX = 100, /* of 1,000 rows each, an hour: more than come */
 };
 
 /* ---- as a message ---------------------------------------------------------------------------- */
@@ -190,7 +187,6 @@ struct trace_job {
     struct trace_list list;
     uint64_t *ids;
     int64_t now_ms;
-    bool expire;
 };
 
 static void list_free(struct trace_list *list)
@@ -199,20 +195,6 @@ static void list_free(struct trace_list *list)
         free(list->items[i].body);
     free(list->items);
     *list = (struct trace_list){ 0 };
-}
-
-static void traces_expire(struct store *store, int64_t now_ms)
-{
-    int64_t before = now_ms - (int64_t)TRACES_KEPT_DAYS * 24 * 3600 * 1000;
-    struct err err = { 0 };
-    size_t deleted = 1;
-
-    for (unsigned i = 0; i < EXPIRE_CALLS_MAX && deleted > 0; i++) {
-        if (store_record_expire(store, STORE_ROUTING_TRACE, before, &deleted, &err) != ERR_OK) {
-            LOG_WARN("routing_traces_not_expired", KV_ERR(&err));
-            return;
-        }
-    }
 }
 
 static void trace_run(struct worker_job *job)
@@ -237,8 +219,6 @@ static void trace_run(struct worker_job *job)
     if (self->list.count > 0 &&
         store_admin_run(self->store, changes, self->list.count, NULL, &err) != ERR_OK)
         LOG_WARN("routing_traces_not_stored", KV_ERR(&err), KV_U64("count", self->list.count));
-    if (self->expire)
-        traces_expire(self->store, self->now_ms);
     free(changes);
 }
 
@@ -257,11 +237,10 @@ static void trace_done(struct worker_job *job, struct shard *shard)
 
 void node_trace_tick(struct node *node)
 {
-    bool expire = node->index == 0 && loop_now_ms(node->loop) >= node->traces_expire_at;
     struct trace_job *self;
     struct worker_job *job;
 
-    if (node->traces_busy || (node->traces.count == 0 && !expire))
+    if (node->traces_busy || node->traces.count == 0)
         return;
     if (node->traces.dropped > 0)
         LOG_WARN("routing_traces_dropped", KV_U64("count", node->traces.dropped));
@@ -271,7 +250,6 @@ void node_trace_tick(struct node *node)
     self->job.done = trace_done;
     self->store = node->server->store;
     self->now_ms = clock_wall_ms(&clock_system);
-    self->expire = expire;
     self->list = node->traces;
     node->traces = (struct trace_list){ 0 };
     self->ids = mem_alloc((self->list.count + 1) * sizeof(*self->ids));
@@ -282,8 +260,6 @@ void node_trace_tick(struct node *node)
         return;
     }
     node->traces_busy = true;
-    if (expire)
-        node->traces_expire_at = loop_now_ms(node->loop) + EXPIRE_EVERY_MS;
 }
 
 void node_trace_fini(struct node *node)
