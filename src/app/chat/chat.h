@@ -136,7 +136,8 @@ struct chat_action {
     bool active;
     bool inbox;
     bool off;
-    uint64_t reservation; /* chat's own */
+    struct conv_id about; /* chat's own: whose flow remembers */
+    uint64_t reservation; /* the same */
     int64_t until_ms;     /* the same */
     bool visitor_new;     /* this hello made the visitor: nothing of it can be stored yet */
 };

@@ -14,7 +14,6 @@
 
 enum {
     FACTS_BYTES_MAX = 2048, /* kept per visitor while it is live; only known contacts have any */
-    REMEMBERED_MAX = 8,     /* of one turn */
     INPUT_VALUE_MAX = 1024, /* one text of a built-in action's input */
 };
 
@@ -62,35 +61,37 @@ void visitor_facts_set(struct visitor *visitor, const Kefu__V1__Visitor *msg)
     buf_fini(&buf);
 }
 
-/* key \0 value \0, again and again. */
 struct slice visitor_fact(const struct visitor *visitor, struct slice name)
 {
     struct slice rest = visitor != NULL && visitor->facts != NULL
                             ? slice_make(visitor->facts, visitor->facts_len)
                             : SLICE_EMPTY;
+    struct slice key;
+    struct slice value;
 
-    while (rest.len > 0) {
-        struct slice key = slice_make(rest.ptr, strnlen(rest.ptr, rest.len));
-        struct slice value = slice_make(key.ptr + key.len + 1, rest.len - key.len - 1);
-
-        value.len = strnlen(value.ptr, value.len);
+    while (pair_next(&rest, &key, &value)) {
         if (slice_equal(key, name))
             return value;
-        rest = slice_make(value.ptr + value.len + 1, rest.len - key.len - value.len - 2);
     }
     return SLICE_EMPTY;
 }
 
-void act_remember(struct chat *chat, struct turn *turn, struct slice key, struct slice value)
+void act_remember(struct chat *chat, const struct conv *conv)
 {
-    (void)chat;
-    if (turn->remembered == NULL)
-        turn->remembered = arena_alloc(&turn->arena, REMEMBERED_MAX * sizeof(*turn->remembered));
-    if (turn->remembered == NULL || turn->remembered_count == REMEMBERED_MAX || key.len == 0 ||
-        key.len > LIMIT_ATTRIBUTE_KEY_BYTES_MAX || value.len > LIMIT_ATTRIBUTE_VALUE_BYTES_MAX)
-        return;
-    turn->remembered[turn->remembered_count++] =
-        (struct chat_attribute){ slice_of(turn_text(turn, key)), slice_of(turn_text(turn, value)) };
+    struct chat_attribute pairs[LIMIT_ATTRIBUTES_MAX];
+    struct slice rest = flow_to_remember(conv);
+    unsigned count = 0;
+
+    while (count < LENGTH_OF(pairs) && pair_next(&rest, &pairs[count].key, &pairs[count].value))
+        count++;
+    chat_submit(chat, &(struct chat_action){ .kind = CHAT_REMEMBER,
+                                             .workspace = conv->workspace,
+                                             .site = conv->site,
+                                             .visitor = conv->visitor_id,
+                                             .about = conv->id,
+                                             .actor = { .kind = ACTOR_SYSTEM },
+                                             .attributes = pairs,
+                                             .attribute_count = count });
 }
 
 /* ---- built in -------------------------------------------------------------------------------- */
@@ -132,7 +133,8 @@ static void tag_one(struct turn *turn, struct slice key, struct slice value, voi
 
 static void contact_one(struct turn *turn, struct slice key, struct slice value, void *ctx)
 {
-    act_remember(ctx, turn, key, value);
+    (void)ctx;
+    flow_remember(turn, key, value);
 }
 
 static void first_value(struct turn *turn, struct slice key, struct slice value, void *ctx)
@@ -210,21 +212,10 @@ void act_send(struct chat *chat, const struct chat_act *act)
                       SLICE_EMPTY);
 }
 
-/* What is remembered of a contact is written through its record, which may have to be read first:
- * a turn of its own, behind this one. A crash between the two loses it; the flow's own slot, which
- * the conversation goes on with, is in this one. */
 void act_turn_done(struct chat *chat, const struct turn *turn)
 {
-    const struct conv *conv = turn->conv;
-
-    if (turn->remembered_count > 0)
-        chat_submit(chat, &(struct chat_action){ .kind = CHAT_REMEMBER,
-                                                 .workspace = conv->workspace,
-                                                 .site = conv->site,
-                                                 .visitor = conv->visitor_id,
-                                                 .actor = { .kind = ACTOR_SYSTEM },
-                                                 .attributes = turn->remembered,
-                                                 .attribute_count = turn->remembered_count });
+    if (turn->remembers)
+        act_remember(chat, turn->conv);
     if (turn->act != NULL)
         act_send(chat, turn->act);
 }

@@ -603,6 +603,7 @@ static enum err_code decide_identify(struct chat *chat, struct turn *turn, struc
     turn_attributes(turn, turn_by(chat, turn, KEFU__V1__EVENT__KIND__identified, true, action),
                     action);
     routing_note_facts(turn, "contact.", action);
+    flow_remembered(turn, action);
     turn_stimulus(turn, action, action_hash(action));
     return ERR_OK;
 }

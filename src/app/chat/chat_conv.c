@@ -300,7 +300,7 @@ static void take_header(struct conv *conv, const Kefu__V1__Header *header)
     head->answered = header->answered;
     routing_load(conv, header->routing);
     head->last_author = header->last_author;
-    flow_record_load(conv, header->flow.data, header->flow.len);
+    flow_record_load(conv, header);
     fixed_string(head->last_text, sizeof(head->last_text), header->last_text);
     fixed_string(conv->locale, sizeof(conv->locale), header->locale);
     if (header->start_client_id.len == sizeof(conv->start_client_id))
@@ -359,6 +359,8 @@ void conv_loaded(struct chat *chat, struct conv *conv, struct chat_query *query)
         visitor_facts_set(visitor, query->visitor_msg);
     conv_attach(chat, conv, visitor);
     due_note(chat, conv);
+    if (flow_to_remember(conv).len > 0)
+        act_remember(chat, conv); /* a crash came before that turn */
     if (conv->desk_owed || conv->head.life.state == CONV_QUEUED)
         desk_tell(chat, conv); /* the desk tells it its place in turn */
     if (conv->resync)
@@ -471,6 +473,8 @@ void conv_header(const struct conv *conv, Kefu__V1__Header *out, Kefu__V1__PageV
     if (head->flow != NULL) {
         out->flow.data = (uint8_t *)head->flow->bytes;
         out->flow.len = head->flow->len;
+        out->remember.data = (uint8_t *)head->flow->bytes + head->flow->len;
+        out->remember.len = head->flow->remember_len;
     }
     if (conv_page(conv, page))
         out->page = page;

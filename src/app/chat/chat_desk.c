@@ -240,7 +240,7 @@ static bool open_tell(struct chat *chat, const Kefu__V1__Header *header)
 
     if (id_shard(header->id, chat->options.shards) != chat->options.shard)
         return true;
-    if (report.state == CONV_BOT && flow_header_pending(header))
+    if ((report.state == CONV_BOT && flow_header_pending(header)) || header->remember.len > 0)
         chat_submit(chat, &(struct chat_action){ .kind = CHAT_FLOW_RESUME,
                                                  .conv = report.conv,
                                                  .actor = { .kind = ACTOR_SYSTEM } });

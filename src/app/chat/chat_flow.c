@@ -21,9 +21,10 @@
 #include "utf8.h"
 
 enum {
-    BUILTIN_ROUNDS_MAX = 8, /* built-in actions of one turn: more is a loop */
-    SKILLS_MAX = 8,         /* of a handoff */
-    SLOTS_TEXT_MAX = 4096,  /* of a note or a view */
+    BUILTIN_ROUNDS_MAX = 8,    /* built-in actions of one turn: more is a loop */
+    SKILLS_MAX = 8,            /* of a handoff */
+    SLOTS_TEXT_MAX = 4096,     /* of a note or a view */
+    REMEMBER_BYTES_MAX = 2048, /* as much as a live visitor's facts may be */
 };
 
 /* Of one step; large, so it is kept. */
@@ -81,29 +82,46 @@ static enum err_code work_load(struct chat *chat, const struct conv *conv, struc
     return flow_state_decode(record_bytes(conv), &work->state, err);
 }
 
-static struct flow_record *record_new(const void *bytes, size_t len, const struct flow_state *state)
+/* NULL: there is nothing to keep. */
+static struct flow_record *record_new(struct slice bytes, uint8_t wait, int64_t due,
+                                      struct slice remember)
 {
-    struct flow_record *record = mem_alloc(sizeof(*record) + len);
+    struct flow_record *record;
 
-    record->len = (uint16_t)len;
-    record->wait = state->wait;
-    record->due = state->depth > 0 ? flow_state_due(state) : 0;
-    memcpy(record->bytes, bytes, len);
+    if (bytes.len + remember.len == 0)
+        return NULL;
+    record = mem_alloc(sizeof(*record) + bytes.len + remember.len);
+    record->len = (uint16_t)bytes.len;
+    record->remember_len = (uint16_t)remember.len;
+    record->wait = wait;
+    record->due = due;
+    if (bytes.len > 0)
+        memcpy(record->bytes, bytes.ptr, bytes.len);
+    if (remember.len > 0)
+        memcpy(record->bytes + bytes.len, remember.ptr, remember.len);
     return record;
 }
 
-void flow_record_load(struct conv *conv, const void *bytes, size_t len)
+static int64_t state_due(const struct flow_state *state)
 {
+    return state->depth > 0 ? flow_state_due(state) : 0;
+}
+
+void flow_record_load(struct conv *conv, const Kefu__V1__Header *header)
+{
+    struct slice bytes = slice_make(header->flow.data, header->flow.len);
+    struct slice remember = slice_make(header->remember.data, header->remember.len);
     struct flow_state state;
     struct err err;
 
-    conv->head.flow = NULL;
-    if (len == 0 || len > FLOW_STATE_BYTES_MAX)
-        return;
+    if (bytes.len > FLOW_STATE_BYTES_MAX)
+        bytes.len = 0;
+    if (remember.len > REMEMBER_BYTES_MAX || (remember.len > 0 && remember.ptr[remember.len - 1]))
+        remember.len = 0;
     /* A damaged one waits for an answer: the next message finds out, and asks for a person. */
-    if (flow_state_decode(slice_make(bytes, len), &state, &err) != ERR_OK)
+    if (flow_state_decode(bytes, &state, &err) != ERR_OK)
         state.wait = FLOW_WAIT_ASK;
-    conv->head.flow = record_new(bytes, len, &state);
+    conv->head.flow = record_new(bytes, state.wait, state_due(&state), remember);
 }
 
 bool flow_header_pending(const Kefu__V1__Header *header)
@@ -117,18 +135,113 @@ bool flow_header_pending(const Kefu__V1__Header *header)
            state.wait == FLOW_WAIT_ACTION;
 }
 
-static void record_save(struct turn *turn, const struct flow_state *state)
+/* Takes next. */
+static void record_put(struct turn *turn, struct flow_record *next)
 {
     struct conv_head *head = &turn->conv->head;
+
+    if (turn->flow_changed)
+        free(head->flow);
+    turn->flow_changed = true;
+    head->flow = next;
+}
+
+static void record_save(struct turn *turn, const struct flow_state *state)
+{
     uint8_t bytes[FLOW_STATE_BYTES_MAX];
     size_t len = flow_state_encode(state, bytes);
 
     if (slice_equal(record_bytes(turn->conv), slice_make(bytes, len)))
         return;
-    if (turn->flow_changed)
-        free(head->flow);
-    turn->flow_changed = true;
-    head->flow = len > 0 ? record_new(bytes, len, state) : NULL;
+    record_put(turn, record_new(slice_make(bytes, len), state->wait, state_due(state),
+                                flow_to_remember(turn->conv)));
+}
+
+/* ---- what flows remember of a visitor -------------------------------------------------------- */
+
+/* It belongs into the visitor's record, which may have to be read before it can be written. So it
+ * is kept in the turn that says it, and brought there by a turn of its own, which takes it from
+ * here. A crash between the two leaves it here, and the next load brings it. */
+
+bool pair_next(struct slice *rest, struct slice *key, struct slice *value)
+{
+    if (rest->len == 0)
+        return false;
+    *key = slice_make(rest->ptr, strnlen(rest->ptr, rest->len));
+    *value = slice_make(key->ptr + key->len + 1, rest->len - key->len - 1);
+    value->len = strnlen(value->ptr, value->len);
+    *rest = slice_make(value->ptr + value->len + 1, rest->len - key->len - value->len - 2);
+    return true;
+}
+
+static void pair_add(struct buf *out, struct slice key, struct slice value)
+{
+    buf_add_slice(out, key);
+    buf_add_char(out, '\0');
+    buf_add_slice(out, value);
+    buf_add_char(out, '\0');
+}
+
+static void remember_set(struct turn *turn, const struct buf *pairs)
+{
+    const struct conv *conv = turn->conv;
+    struct slice bytes = record_bytes(conv);
+
+    record_put(turn, record_new(bytes, flow_waits(conv), flow_due(conv), buf_slice(pairs)));
+}
+
+void flow_remember(struct turn *turn, struct slice key, struct slice value)
+{
+    struct slice rest = flow_to_remember(turn->conv);
+    struct slice old_key;
+    struct slice old_value;
+    struct buf pairs;
+
+    if (key.len == 0 || key.len > LIMIT_ATTRIBUTE_KEY_BYTES_MAX ||
+        value.len > LIMIT_ATTRIBUTE_VALUE_BYTES_MAX || memchr(key.ptr, '\0', key.len) != NULL ||
+        (value.len > 0 && memchr(value.ptr, '\0', value.len) != NULL))
+        return;
+    buf_init(&pairs, REMEMBER_BYTES_MAX);
+    while (pair_next(&rest, &old_key, &old_value)) {
+        if (!slice_equal(old_key, key))
+            pair_add(&pairs, old_key, old_value);
+    }
+    pair_add(&pairs, key, value);
+    if (buf_ok(&pairs)) {
+        remember_set(turn, &pairs);
+        turn->remembers = true;
+    } else {
+        LOG_WARN("flow_remembers_too_much", KV_ID("conv", turn->conv->id.v));
+    }
+    buf_fini(&pairs);
+}
+
+static bool names_pair(const struct chat_action *action, struct slice key, struct slice value)
+{
+    for (unsigned i = 0; i < action->attribute_count; i++) {
+        if (slice_equal(action->attributes[i].key, key) &&
+            slice_equal(action->attributes[i].value, value))
+            return true;
+    }
+    return false;
+}
+
+void flow_remembered(struct turn *turn, const struct chat_action *action)
+{
+    struct slice rest = flow_to_remember(turn->conv);
+    struct slice key;
+    struct slice value;
+    struct buf left;
+
+    if (rest.len == 0)
+        return;
+    buf_init(&left, REMEMBER_BYTES_MAX);
+    while (pair_next(&rest, &key, &value)) {
+        if (!names_pair(action, key, value))
+            pair_add(&left, key, value);
+    }
+    remember_set(turn, &left);
+    buf_fini(&left);
 }
 
 /* The run is over; what the session keeps is kept unless `all`. */
@@ -436,7 +549,7 @@ static enum err_code effect_take(struct chat *chat, struct turn *turn, struct fl
     case FLOW_HANDOFF:
         return handoff_take(chat, turn, work, effect, err);
     case FLOW_REMEMBER:
-        act_remember(chat, turn, effect->slot, effect->value);
+        flow_remember(turn, effect->slot, effect->value);
         break;
     case FLOW_END:
         end_add(chat, turn, effect);
@@ -633,11 +746,15 @@ static enum err_code ladder_take(struct chat *chat, struct turn *turn, struct sl
     const char *locale = bot_locale(slice_of(turn->conv->locale));
     enum err_code rc = ERR_OK;
     bool begun = false;
+    bool said = false;
 
-    if (reply->handoff && flow_runs(turn->conv))
+    if (reply->handoff && flow_runs(turn->conv)) {
         rc = flow_leave(chat, turn, FLOW_EVENT_HUMAN, reply->handoff_reason, err);
+        said = chat->flow->said && strcmp(reply->rung, "human_phrase") == 0;
+    }
     if (rc == ERR_OK) {
-        bot_reply_add(chat, turn, reply);
+        if (!said) /* the flow's own words are better than "a colleague comes" */
+            bot_reply_add(chat, turn, reply);
         if (reply->flow.len > 0)
             rc = flow_begin(chat, turn, reply->flow, text, SLICE_EMPTY, &begun, err);
     }
@@ -750,8 +867,35 @@ enum err_code flow_hear(struct chat *chat, struct turn *turn, const struct chat_
 
 /* ---- leaving --------------------------------------------------------------------------------- */
 
-/* Without effects for the visitor: whoever calls has words of its own. */
-static void leave_to_person(struct chat *chat, struct turn *turn, struct flow_work *work)
+static const struct flow_effect *handoff_of(const struct flow_out *out)
+{
+    for (size_t i = 0; i < out->effect_count; i++) {
+        if (out->effects[i].kind == FLOW_HANDOFF)
+            return &out->effects[i];
+    }
+    return NULL;
+}
+
+/* What the flow says on its way to a person, and what it remembers; the handing over itself is the
+ * caller's. */
+static enum err_code leave_said(struct chat *chat, struct turn *turn, struct flow_work *work,
+                                struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; i < work->out.effect_count && rc == ERR_OK; i++) {
+        const struct flow_effect *effect = &work->out.effects[i];
+
+        if (effect->kind == FLOW_HANDOFF)
+            handoff_note(chat, turn, effect);
+        else if (effect->kind == FLOW_SAY || effect->kind == FLOW_REMEMBER)
+            rc = effect_take(chat, turn, work, effect, err);
+    }
+    return rc;
+}
+
+static enum err_code leave_to_person(struct chat *chat, struct turn *turn, struct flow_work *work,
+                                     struct err *fault)
 {
     const struct flow_event event = { .kind = FLOW_EVENT_HUMAN };
     const struct flow_env env = env_of(work);
@@ -760,17 +904,15 @@ static void leave_to_person(struct chat *chat, struct turn *turn, struct flow_wo
     struct buf slots;
 
     if (work->set != NULL &&
-        flow_step(&work->state, &event, chat_now(chat), &env, &work->out, &err) == ERR_OK) {
-        for (size_t i = 0; i < work->out.effect_count; i++) {
-            if (work->out.effects[i].kind != FLOW_HANDOFF)
-                continue;
-            handoff_note(chat, turn, &work->out.effects[i]);
-            if (work->state.wait == FLOW_WAIT_AGENT)
-                record_save(turn, &work->state);
-            else
-                record_end(turn, work, false);
-            return;
-        }
+        flow_step(&work->state, &event, chat_now(chat), &env, &work->out, &err) == ERR_OK &&
+        handoff_of(&work->out) != NULL) {
+        enum err_code rc = leave_said(chat, turn, work, fault);
+
+        if (rc == ERR_OK && work->state.wait == FLOW_WAIT_AGENT)
+            record_save(turn, &work->state);
+        else if (rc == ERR_OK)
+            record_end(turn, work, false);
+        return rc;
     }
     /* The flow has other plans; the visitor's word counts. */
     work->state = before;
@@ -781,6 +923,7 @@ static void leave_to_person(struct chat *chat, struct turn *turn, struct flow_wo
                flow_state_at(&work->state, work->set), buf_slice(&slots));
     buf_fini(&slots);
     record_end(turn, work, false);
+    return ERR_OK;
 }
 
 enum err_code flow_leave(struct chat *chat, struct turn *turn, enum flow_event_kind kind,
@@ -798,8 +941,8 @@ enum err_code flow_leave(struct chat *chat, struct turn *turn, enum flow_event_k
     }
     if (kind == FLOW_EVENT_HUMAN) {
         if (work->state.wait != FLOW_WAIT_NOTHING && work->state.wait != FLOW_WAIT_AGENT)
-            leave_to_person(chat, turn, work);
-        return ERR_OK;
+            rc = leave_to_person(chat, turn, work, err);
+        return rc;
     }
     if (work->state.wait == FLOW_WAIT_AGENT)
         rc = work_run(chat, turn, work, &event, err);

@@ -4,6 +4,8 @@
  * state whatever is restarted in between. */
 #include "test.h"
 
+#include <stdio.h>
+
 #include "chat_drive.h"
 #include "conv.h"
 #include "flow.h"
@@ -28,6 +30,7 @@ static const char source[] =
     "               errors: [duplicate], side_effect: true, idempotency: call}\n"
     "  tag.add: {in: [reason]}\n"
     "global:\n"
+    "  - {event: intent.human, to: to_agent}\n"
     "  - {event: intent.cancel, to: cancelled}\n"
     "  - {event: question, do: kb.answer, to: .same}\n"
     "  - {event: correction, to: .refill}\n"
@@ -318,6 +321,26 @@ static void a_late_or_doubled_answer_changes_nothing(void **state)
     assert_int_equal(f->drive->event_count, count);
 }
 
+static unsigned messages_with(struct fixture *f, const char *text)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < f->drive->event_count; i++)
+        count += strcmp(f->drive->events[i].text, text) == 0;
+    return count;
+}
+
+/* Since the last stimulus. */
+static unsigned messages_by_bot(struct fixture *f)
+{
+    unsigned count = 0;
+
+    for (unsigned i = f->before; i < f->drive->event_count; i++)
+        count += f->drive->events[i].kind == KEFU__V1__EVENT__KIND__message &&
+                 f->drive->events[i].author_kind == ACTOR_BOT;
+    return count;
+}
+
 static void asking_for_a_person_always_works_and_carries_the_slots(void **state)
 {
     struct fixture *f = *state;
@@ -326,6 +349,9 @@ static void asking_for_a_person_always_works_and_carries_the_slots(void **state)
     say(f, "I want to talk to a human");
     assert_int_equal(drive_report(f->drive)->state, CONV_QUEUED);
     assert_string_equal(find(f, KEFU__V1__EVENT__KIND__handoff, NULL)->reason, "visitor_asked");
+    /* In the flow's words, once. */
+    assert_int_equal(messages_with(f, "A colleague takes over."), 1);
+    assert_int_equal(messages_by_bot(f), 1);
     assert_non_null(
         strstr(find(f, KEFU__V1__EVENT__KIND__note, "flow")->text, "order_id: KF20260301"));
 }
@@ -341,6 +367,7 @@ static void an_agent_who_takes_over_sees_the_slots_and_the_flow_is_over(void **s
     assert_int_equal(drive_do(f->drive, &accept)->kind, CHAT_REPLY_ACK);
     look(f);
     assert_non_null(find(f, KEFU__V1__EVENT__KIND__note, "flow"));
+    assert_int_equal(messages_with(f, "A colleague takes over."), 1);
     say(f, "accept");
     assert_int_equal(f->drive->act_count, 0);
 }
@@ -544,7 +571,119 @@ static void restarts_in_any_state_leave_the_same_bytes(void **state)
     }
 }
 
-#define CLAIM(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+/* ---- what a contact is remembered by --------------------------------------------------------- */
+
+static const char remembers[] =
+    "flow: size\n"
+    "version: 1\n"
+    "locales: [en]\n"
+    "start: {phrases: {en: [my size]}}\n"
+    "slots:\n"
+    "  size: {type: enum, values: [small, large], keep: contact, fill: [user]}\n"
+    "global:\n"
+    "  - {event: stuck, to: done}\n"
+    "states:\n"
+    "  ask_size: {ask: size, ui: buttons, when: {filled: done, exhausted: done, timeout: done}}\n"
+    "  done: {end: done, say: noted}\n"
+    "texts:\n"
+    "  ask.size: {en: \"Which size?\"}\n"
+    "  size.small: {en: Small}\n"
+    "  size.large: {en: Large}\n"
+    "  noted: {en: Noted.}\n";
+
+static int setup_remembers(void **state)
+{
+    struct fixture *f;
+    struct flow *flow = compile(slice_of(remembers));
+
+    setup(state);
+    f = *state;
+    assert_int_equal(flow_set_add(f->flows, &flow, NULL), ERR_OK);
+    return 0;
+}
+
+/* What the visitor's record says of the size; empty: nothing. */
+static void size_kept(struct fixture *f, char out[16])
+{
+    Kefu__V1__Visitor *visitor;
+    struct slice bytes = SLICE_EMPTY;
+    struct arena arena;
+
+    out[0] = '\0';
+    arena_init(&arena, 1024 * 1024);
+    assert_int_equal(store_visitor_load(f->drive->store, f->visitor.v, &arena, &bytes, NULL),
+                     ERR_OK);
+    visitor = kefu__v1__visitor__unpack(NULL, bytes.len, (const uint8_t *)bytes.ptr);
+    for (size_t i = 0; i < visitor->n_attributes; i++) {
+        if (strcmp(visitor->attributes[i]->key, "size") == 0)
+            snprintf(out, 16, "%s", visitor->attributes[i]->value);
+    }
+    kefu__v1__visitor__free_unpacked(visitor, NULL);
+    arena_fini(&arena);
+}
+
+static size_t remember_pending(struct fixture *f)
+{
+    struct store_conv conv = { 0 };
+    Kefu__V1__Header *header;
+    struct arena arena;
+    size_t len;
+
+    arena_init(&arena, 1024 * 1024);
+    assert_int_equal(store_conv_load(f->drive->store, f->conv.v, &arena, &conv, NULL), ERR_OK);
+    header = kefu__v1__header__unpack(NULL, conv.header.len, (const uint8_t *)conv.header.ptr);
+    len = header->remember.len;
+    kefu__v1__header__free_unpacked(header, NULL);
+    arena_fini(&arena);
+    return len;
+}
+
+static void what_a_contact_is_remembered_by_comes_into_its_record(void **state)
+{
+    struct fixture *f = *state;
+    char size[16];
+
+    begin(f, "my size");
+    pick(f, "large");
+    drive_run(f->drive);
+    look(f);
+    size_kept(f, size);
+    assert_string_equal(size, "large");
+    assert_int_equal(remember_pending(f), 0);
+}
+
+/* The turn of the answer is stored, the one behind it never began: no room, or kill -9. */
+static void what_is_to_be_remembered_outlives_a_crash_before_its_turn(void **state)
+{
+    struct fixture *f = *state;
+    char size[16];
+    unsigned events;
+
+    begin(f, "my size");
+    f->drive->query_full = true;
+    pick(f, "large");
+    drive_run(f->drive);
+    f->drive->query_full = false;
+    size_kept(f, size);
+    assert_string_equal(size, "");
+    assert_true(remember_pending(f) > 0);
+    drive_restart(f->drive);
+    chat_start(f->drive->chat);
+    drive_run(f->drive);
+    size_kept(f, size);
+    assert_string_equal(size, "large");
+    assert_int_equal(remember_pending(f), 0);
+    look(f);
+    events = f->drive->event_count;
+    drive_restart(f->drive);
+    chat_start(f->drive->chat);
+    drive_run(f->drive);
+    look(f);
+    assert_int_equal(f->drive->event_count, events); /* and it is done once */
+}
+
+#define CLAIM(name)     cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define REMEMBERS(name) cmocka_unit_test_setup_teardown(name, setup_remembers, teardown)
 
 int main(void)
 {
@@ -567,6 +706,8 @@ int main(void)
         CLAIM(closing_ends_the_run_and_what_it_knew),
         CLAIM(an_agent_or_the_api_begins_and_cancels_flows),
         CLAIM(a_flow_that_is_gone_ends_at_a_person),
+        REMEMBERS(what_a_contact_is_remembered_by_comes_into_its_record),
+        REMEMBERS(what_is_to_be_remembered_outlives_a_crash_before_its_turn),
         cmocka_unit_test(restarts_in_any_state_leave_the_same_bytes),
     };
 

@@ -105,10 +105,12 @@ struct topic {
 /* ---- live state ------------------------------------------------------------------------------ */
 
 /* Everything of a conversation that a turn changes; copied to undo a turn that was not taken. */
-/* An encoded flow state and what is often asked of it; never changed, replaced by a turn. */
+/* An encoded flow state and what is often asked of it; never changed, replaced by a turn. Behind
+ * the state lies what flows remember of the visitor and its own record does not hold yet. */
 struct flow_record {
     int64_t due; /* its deadline; 0: none */
     uint16_t len;
+    uint16_t remember_len;
     uint8_t wait; /* enum flow_wait */
     char bytes[];
 };
@@ -204,11 +206,10 @@ struct turn {
     uint64_t ticket;
     size_t offset, len; /* of the encoded bytes in the batch */
     uint32_t first_seq;
-    struct slice flow_name;            /* that hands over; for the routing */
-    bool flow_changed;                 /* before.flow is the turn's to free */
-    struct chat_act *act;              /* to begin when it is stored; in the arena */
-    struct chat_attribute *remembered; /* of the contact, likewise */
-    unsigned remembered_count;
+    struct slice flow_name; /* that hands over; for the routing */
+    bool flow_changed;      /* before.flow is the turn's to free */
+    struct chat_act *act;   /* to begin when it is stored; in the arena */
+    bool remembers;         /* something of the visitor, to be brought to its record */
     Kefu__V1__Turn msg;
     Kefu__V1__StoredEvent *events[LIMIT_TURN_EVENTS_MAX];
     Kefu__V1__Trace *traces[1];
@@ -524,7 +525,7 @@ MUST_USE enum err_code flow_begin(struct chat *chat, struct turn *turn, struct s
 MUST_USE enum err_code flow_leave(struct chat *chat, struct turn *turn, enum flow_event_kind kind,
                                   const char *name, struct err *err);
 /* Not a turn: takes over what is stored. */
-void flow_record_load(struct conv *conv, const void *bytes, size_t len);
+void flow_record_load(struct conv *conv, const Kefu__V1__Header *header);
 void flow_view(struct chat *chat, struct conv *conv, const struct chat_action *action);
 void flow_resume(struct chat *chat, struct conv *conv, const struct chat_action *action);
 void flow_work_free(struct chat *chat);
@@ -541,7 +542,21 @@ MUST_USE enum err_code act_take(struct chat *chat, struct turn *turn,
                                 const struct flow_effect *effect, bool *done,
                                 struct flow_event *result, struct err *err);
 void act_send(struct chat *chat, const struct chat_act *act);
-void act_remember(struct chat *chat, struct turn *turn, struct slice key, struct slice value);
+/* key, NUL, value, NUL, again and again: the next pair of *rest; false: there is none. */
+bool pair_next(struct slice *rest, struct slice *key, struct slice *value);
+/* Kept with the turn until the visitor's record has it. */
+void flow_remember(struct turn *turn, struct slice key, struct slice value);
+/* These are in the visitor's record with this turn. */
+void flow_remembered(struct turn *turn, const struct chat_action *action);
+static inline struct slice flow_to_remember(const struct conv *conv)
+{
+    const struct flow_record *record = conv->head.flow;
+
+    return record != NULL ? slice_make(record->bytes + record->len, record->remember_len)
+                          : SLICE_EMPTY;
+}
+/* Brings them there, in a turn of its own. */
+void act_remember(struct chat *chat, const struct conv *conv);
 /* After the turn is stored. */
 void act_turn_done(struct chat *chat, const struct turn *turn);
 void visitor_facts_set(struct visitor *visitor, const Kefu__V1__Visitor *msg);

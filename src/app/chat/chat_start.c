@@ -391,7 +391,9 @@ static bool profile_merge(struct chat *chat, struct visitor *visitor,
 void identify_run(struct chat *chat, struct visitor *visitor, struct run *run)
 {
     const struct chat_action *action = run->action;
-    struct conv_id conv;
+    struct conv_id conv = action->about;
+    bool due = conv.v != 0 && conv_find(chat, conv) != NULL &&
+               flow_to_remember(conv_find(chat, conv)).len > 0;
 
     if (!visitor_certain(chat, visitor, run))
         return;
@@ -399,9 +401,11 @@ void identify_run(struct chat *chat, struct visitor *visitor, struct run *run)
         start_ask(chat, visitor, run);
         return;
     }
-    conv = open_conv(visitor, run->lookup, action->site);
-    /* Without an open conversation it is kept until the first event of the next one. */
-    if (!profile_merge(chat, visitor, action) || conv.v == 0)
+    if (conv.v == 0)
+        conv = open_conv(visitor, run->lookup, action->site);
+    /* Without an open conversation it is kept until the first event of the next one. What a flow
+     * remembers, and the record knows already, is still to be taken from the conversation. */
+    if ((!profile_merge(chat, visitor, action) && !due) || conv.v == 0)
         chat_reply_ack(chat, action->from, action->cookie, conv, 0, chat_now(chat));
     else
         go_on_in(chat, run, conv);

@@ -450,8 +450,8 @@ void turn_event_blank(struct buf *out, struct slice event, bool without_names)
 
 void turn_header_blank(struct buf *out, struct slice header)
 {
-    /* All but visitor_name 17, last_text 18, page 22 and flow 23. */
-    fields_copy(out, header, ~(BIT(17) | BIT(18) | BIT(22) | BIT(23)));
+    /* All but visitor_name 17, last_text 18, page 22, flow 23 and remember 27. */
+    fields_copy(out, header, ~(BIT(17) | BIT(18) | BIT(22) | BIT(23) | BIT(27)));
 }
 
 void turn_visitor_blank(struct buf *out, struct slice visitor)
