@@ -2,6 +2,8 @@
 /* What agents and the bot say: canned replies, FAQ entries, keyword rules. */
 #include "api_priv.h"
 
+#include <stdio.h>
+
 #include "bot.h"
 #include "limit.h"
 
@@ -19,7 +21,11 @@ static enum err_code texts_check(const char *field, char *const *texts, size_t n
     if (n > n_max)
         return err_set_field(err, ERR_TOO_BIG, field, "at most %zu", n_max);
     for (size_t i = 0; i < n; i++) {
-        enum err_code rc = api_text_check(field, texts[i], 1, len_max, err);
+        char item[ERR_FIELD_MAX];
+        enum err_code rc;
+
+        snprintf(item, sizeof(item), "%s[%zu]", field, i);
+        rc = api_text_check(item, texts[i], 1, len_max, err);
         if (rc != ERR_OK)
             return rc;
     }
@@ -119,6 +125,11 @@ static enum err_code rule_compile(struct api_call *call, const Kefu__V1__Rule *r
         .none = slices_of(call, rule->none, rule->n_none),
         .none_count = rule->n_none,
         .condition = slice_of(rule->condition),
+        .priority = rule->priority,
+        .sites = rule->site_ids,
+        .site_count = rule->n_site_ids,
+        .active = slice_of(rule->active),
+        .hours = slice_of(rule->hours),
     };
 
     if (in.any == NULL || in.all == NULL || in.none == NULL)
@@ -126,6 +137,26 @@ static enum err_code rule_compile(struct api_call *call, const Kefu__V1__Rule *r
     if (!bot_disguise_parse(slice_of(rule->disguise), &in.disguise))
         return err_set_field(err, ERR_INVALID, "disguise", "symbols, pinyin, sound");
     return bot_rule_check(&in, err);
+}
+
+/* A rule bound to a site of somebody else, or of nobody, would never hold. */
+static enum err_code rule_sites_check(struct api_call *call, const Kefu__V1__Rule *rule,
+                                      struct err *err)
+{
+    for (size_t i = 0; i < rule->n_site_ids; i++) {
+        struct store_record record;
+        char field[ERR_FIELD_MAX];
+        bool found = false;
+        enum err_code rc = store_record_get(call->api->store, STORE_SITE, rule->site_ids[i],
+                                            call->arena, &record, &found, err);
+
+        snprintf(field, sizeof(field), "siteIds[%zu]", i);
+        if (rc != ERR_OK)
+            return rc;
+        if (!found || record.workspace != call->who.workspace_id)
+            return err_set_field(err, ERR_INVALID, field, "no such site");
+    }
+    return ERR_OK;
 }
 
 static enum err_code rule_check(struct api_call *call, ProtobufCMessage *msg,
@@ -153,7 +184,9 @@ static enum err_code rule_check(struct api_call *call, ProtobufCMessage *msg,
             "answer", rule->answer,
             rule->handoff || rule->flow[0] != '\0' || action != BOT_ACTION_ANSWER ? 0 : 1,
             LIMIT_TEXT_BYTES_MAX, err);
-    return rc == ERR_OK ? rule_compile(call, rule, action, err) : rc;
+    if (rc == ERR_OK)
+        rc = rule_compile(call, rule, action, err);
+    return rc == ERR_OK ? rule_sites_check(call, rule, err) : rc;
 }
 
 static const struct api_resource rules = {

@@ -809,6 +809,44 @@ static void a_rule_is_compiled_before_it_is_kept(void **state)
     assert_int_equal(f->reply.status, 201);
     call(f, "POST", "/api/v1/rules", "{\"name\":\"w\",\"any\":[\"x\"],\"action\":\"burn\"}");
     assert_int_equal(f->reply.status, 400);
+    assert_non_null(strstr(call(f, "POST", "/api/v1/rules",
+                                "{\"name\":\"w\",\"any\":[\"x\",\"\"],\"action\":\"mask\"}"),
+                           "\"field\":\"any[1]\""));
+}
+
+static void a_rules_times_and_sites_are_checked_by_their_paths(void **state)
+{
+    static const char *const bad[][2] = {
+        { "\"active\":\"2024-11-12 .. 2024-11-01\"", "\"field\":\"active\"" },
+        { "\"hours\":\"9-18\"", "\"field\":\"hours\"" },
+        { "\"priority\":1000001", "\"field\":\"priority\"" },
+        { "\"siteIds\":[\"SITE\",\"77\"]", "\"field\":\"siteIds[1]\"" },
+    };
+    struct fixture *f = *state;
+    const char *answer;
+    char site[32];
+    char body[256];
+
+    set_up(f);
+    text_take(call(f, "GET", "/api/v1/sites", ""), "id", site, sizeof(site));
+    for (size_t i = 0; i < LENGTH_OF(bad); i++) {
+        const char *id = strstr(bad[i][0], "SITE");
+
+        snprintf(body, sizeof(body), "{\"name\":\"r\",\"any\":[\"x\"],\"answer\":\"a\",%.*s%s%s}",
+                 id != NULL ? (int)(id - bad[i][0]) : (int)strlen(bad[i][0]), bad[i][0],
+                 id != NULL ? site : "", id != NULL ? id + 4 : "");
+        answer = call(f, "POST", "/api/v1/rules", body);
+        assert_int_equal(f->reply.status, 400);
+        if (strstr(answer, bad[i][1]) == NULL)
+            fail_msg("%s", answer);
+    }
+    snprintf(body, sizeof(body),
+             "{\"name\":\"r\",\"any\":[\"x\"],\"answer\":\"a\",\"siteIds\":[\"%s\"],"
+             "\"active\":\"2024-11-01 ..\",\"hours\":\"mon-fri 09:00-18:00\"}",
+             site);
+    answer = call(f, "POST", "/api/v1/rules", body);
+    assert_int_equal(f->reply.status, 201);
+    assert_non_null(strstr(answer, "\"hours\":\"mon-fri 09:00-18:00\""));
 }
 
 static void one_training_at_a_time_and_nothing_unready_goes_live(void **state)
@@ -1146,6 +1184,7 @@ int main(void)
         CASE(an_import_beyond_one_transaction_takes_several),
         CASE(an_intent_goes_with_its_examples),
         CASE(a_rule_is_compiled_before_it_is_kept),
+        CASE(a_rules_times_and_sites_are_checked_by_their_paths),
         CASE(one_training_at_a_time_and_nothing_unready_goes_live),
         CASE(a_question_to_try_goes_to_the_shard),
         CASE(a_flow_is_published_only_when_it_passes),

@@ -60,7 +60,7 @@ static void entities_find(struct bot_run *run, const struct clock *clock)
 {
     const struct entity_options options = {
         .kinds = ENTITY_ALL,
-        .today = entity_day_at(clock_wall_ms(clock) / 1000, 0),
+        .today = entity_day_at(clock_wall_ms(clock) / 1000, run->question->utc_offset_minutes),
         .calling_code = run->language == BOT_CHINESE ? 86 : 1,
     };
     struct entity_list *list = &run->scratch->entities;
@@ -99,6 +99,7 @@ enum err_code bot_answer(const struct bot *bot, struct bot_scratch *scratch,
                            .scratch = scratch,
                            .question = question,
                            .site = bot_site_find(bot, question->site_id),
+                           .clock = clock,
                            .out = out };
     int64_t start = clock_mono_us(clock);
     int64_t read;

@@ -40,6 +40,7 @@ enum {
     BOT_ENTITIES_MAX = 16,           /* of one message, in its trace */
     BOT_GUARD_BYTES_MAX = 16 * 1024, /* of a text the guard looks at: a whole message */
     BOT_CLARIFY_ROUNDS_MAX = 2,      /* then a person is offered: no endless "did you mean" */
+    BOT_RULE_SITES_MAX = 16,         /* that one rule is bound to: with more it is for all */
 };
 
 /* What a snapshot is built from; everything is copied. */
@@ -90,6 +91,10 @@ struct bot_rule {
     struct slice condition; /* … and this (domain/rules/rules_file.h), when given */
     unsigned disguise;      /* or of enum bot_disguise */
     int32_t priority;       /* highest first, then the smaller id */
+    const uint64_t *sites;  /* where it holds; none: on every site */
+    size_t site_count;
+    struct slice active; /* when: days and hours as in domain/rules/rules_times.h; empty: always */
+    struct slice hours;
     struct slice answer;
     bool handoff; /* after the answer, to a person */
 };
@@ -151,6 +156,7 @@ struct bot_question {
     uint64_t site_id;        /* a site that the snapshot does not know has all defaults */
     struct slice locale;     /* the visitor's or conversation's; may be empty */
     unsigned clarify_rounds; /* from the conversation's header */
+    int utc_offset_minutes;  /* of the shop's clocks: what "tomorrow" and a rule's hours mean */
 };
 
 struct bot_quick_reply {
@@ -243,11 +249,11 @@ struct bot_guard {
 
 /* Looks at what a visitor or an agent wrote. Fault: the arena is full. */
 MUST_USE enum err_code bot_guard(const struct bot *bot, struct bot_scratch *scratch,
-                                 struct slice text, struct arena *arena, struct bot_guard *out,
-                                 struct err *err);
+                                 const struct bot_question *question, const struct clock *clock,
+                                 struct arena *arena, struct bot_guard *out, struct err *err);
 
 /* Whether a rule by itself would be taken. On a fault err->field is the part of it ("condition",
- * "any"), and the text begins with line and column where there are such. */
+ * "any[1]", "hours"), and the text begins with line and column where there are such. */
 MUST_USE enum err_code bot_rule_check(const struct bot_rule *rule, struct err *err);
 
 const char *bot_verdict_name(enum bot_verdict verdict); /* "pass", "answer", "below", "off" */

@@ -128,11 +128,14 @@ static void hit_note(const struct bot *bot, const struct rules_hit *hit, struct 
     }
 }
 
-enum err_code bot_guard(const struct bot *bot, struct bot_scratch *scratch, struct slice text,
+enum err_code bot_guard(const struct bot *bot, struct bot_scratch *scratch,
+                        const struct bot_question *question, const struct clock *clock,
                         struct arena *arena, struct bot_guard *out, struct err *err)
 {
-    const struct rules_context context = { .locale = RULES_ANY_LOCALE };
     struct rules_hit hits[RULES_HITS_MAX];
+    char scope[BOT_SCOPE_BYTES];
+    struct rules_context context;
+    struct slice text = question->text;
     struct slice seen = text;
     struct slice normalised;
     size_t n;
@@ -140,6 +143,7 @@ enum err_code bot_guard(const struct bot *bot, struct bot_scratch *scratch, stru
     *out = (struct bot_guard){ .text = text };
     if (rules_set_count(bot->guard) == 0)
         return ERR_OK;
+    context = bot_rules_context(question, clock, scope);
     if (seen.len > BOT_GUARD_BYTES_MAX)
         seen.len = BOT_GUARD_BYTES_MAX;
     normalised = text_normalise_with(seen, TEXT_SIMPLIFY, scratch->guard_normalised,

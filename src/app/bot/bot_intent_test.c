@@ -242,9 +242,11 @@ static void an_answer_allocates_nothing(void **state)
 
 static const struct bot_guard *look(struct fixture *f, const char *text)
 {
+    const struct bot_question question = { .text = slice_of(text) };
+
     arena_reset(&f->arena);
-    assert_int_equal(bot_guard(f->bot, f->scratch, slice_of(text), &f->arena, &f->guard, NULL),
-                     ERR_OK);
+    assert_int_equal(
+        bot_guard(f->bot, f->scratch, &question, &f->clock, &f->arena, &f->guard, NULL), ERR_OK);
     return &f->guard;
 }
 

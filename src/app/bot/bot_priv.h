@@ -146,6 +146,7 @@ struct bot_run {
     struct bot_scratch *scratch;
     const struct bot_question *question;
     const struct bot_site_settings *site;
+    const struct clock *clock;
     struct bot_reply *out;
     struct slice text; /* of the question, at most BOT_QUESTION_BYTES_MAX */
     struct slice normalised;
@@ -181,8 +182,18 @@ struct bot_build {
 enum err_code bot_copy(struct bot_build *b, struct slice in, struct slice *out);
 void bot_exact_reserve(struct bot *bot, size_t count);
 enum err_code bot_exact_add(struct bot_build *b, struct slice text, uint32_t at, bool is_topic);
+/* "rules[3].answer" */
+enum err_code bot_fault(struct bot_build *b, const char *list, size_t at, const char *part,
+                        enum err_code code, const char *text);
 enum err_code bot_rules_build(struct bot_build *b, const struct bot_source *source);
 enum err_code bot_topics_build(struct bot_build *b, const struct bot_source *source);
+
+/* bot_rules.c: a site as rules are bound to it, by its number; of no site (0) it is empty. */
+enum { BOT_SCOPE_BYTES = 24 };
+struct slice bot_scope(uint64_t site_id, char out[BOT_SCOPE_BYTES]);
+/* Where and when a question is asked, for rules of any language. */
+struct rules_context bot_rules_context(const struct bot_question *question,
+                                       const struct clock *clock, char scope[BOT_SCOPE_BYTES]);
 
 /* Into run->intents, once. */
 void bot_predict(struct bot_run *run);

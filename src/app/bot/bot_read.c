@@ -52,6 +52,7 @@ enum err_code bot_read(const struct bot *bot, struct bot_scratch *scratch,
                            .scratch = scratch,
                            .question = question,
                            .site = bot_site_find(bot, question->site_id),
+                           .clock = clock,
                            .out = &reply };
     struct text_script script;
     struct slice phrase = SLICE_EMPTY;

@@ -120,15 +120,16 @@ static enum bot_verdict run_exact(struct bot_run *run, double threshold, struct 
 
 static enum bot_verdict run_rule(struct bot_run *run, double threshold, struct bot_step *step)
 {
-    const struct rules_context context = {
-        .locale = run->language == BOT_CHINESE ? RULES_ZH : RULES_EN,
-    };
+    char scope[BOT_SCOPE_BYTES];
+    struct rules_context context = bot_rules_context(run->question, run->clock, scope);
     struct rules_hit hits[BOT_CANDIDATES_MAX];
     const struct bot_rule_answer *rule;
-    size_t n = rules_scan(run->bot->rules, run->scratch->rules, run->normalised, &context, hits,
-                          BOT_CANDIDATES_MAX);
+    size_t n;
 
     (void)threshold;
+    context.locale = run->language == BOT_CHINESE ? RULES_ZH : RULES_EN;
+    n = rules_scan(run->bot->rules, run->scratch->rules, run->normalised, &context, hits,
+                   BOT_CANDIDATES_MAX);
     if (n == 0)
         return BOT_PASS;
     for (size_t i = 0; i < n; i++) {

@@ -369,8 +369,8 @@ struct chat_ops {
                    struct arena *arena, struct bot_reply *out);
     /* Pure and quick: bot_guard on what a visitor or an agent wrote. False: nothing looks. May be
      * NULL. */
-    bool (*guard)(void *ctx, struct workspace_id workspace, struct slice text, struct arena *arena,
-                  struct bot_guard *out);
+    bool (*guard)(void *ctx, struct workspace_id workspace, const struct bot_question *question,
+                  struct arena *arena, struct bot_guard *out);
     /* Pure and quick: fills in the routing (strings in the arena); facts and who had it last are
      * chat's own. ERR_NOT_FOUND: no such queue. May be NULL: then nothing is routed. */
     enum err_code (*route)(void *ctx, struct workspace_id workspace,

@@ -651,12 +651,7 @@ static void work_read(struct flow_work *work, struct turn *turn, struct slice te
 {
     const struct conv *conv = turn->conv;
     const struct chat_ops *ops = &work->chat->options.ops;
-    const struct bot_question question = {
-        .text = text,
-        .site_id = conv->site.v,
-        .locale = slice_of(conv->locale),
-        .clarify_rounds = conv->head.clarify_rounds,
-    };
+    const struct bot_question question = chat_question(work->chat, conv, text);
 
     if (ops->read == NULL ||
         !ops->read(ops->ctx, conv->workspace, &question, &turn->arena, &work->reading))

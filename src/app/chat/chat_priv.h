@@ -457,6 +457,9 @@ action_decide decide_say, decide_assign, decide_decline, decide_transfer, decide
     decide_reopen, decide_to_bot, decide_idle, decide_desk_assign, decide_desk_requeue,
     decide_desk_offer;
 bool conv_is_of(const struct conv *conv, const struct chat_actor *actor);
+/* What somebody wrote in the conversation, as the bot and its guard are asked. */
+struct bot_question chat_question(struct chat *chat, const struct conv *conv, struct slice text);
+
 /* What may be delivered of an action's text: all of it without a guard. Fault: nothing may. */
 MUST_USE enum err_code chat_guard(struct chat *chat, struct turn *turn,
                                   const struct chat_action *action, struct bot_guard *out,

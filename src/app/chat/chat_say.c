@@ -103,15 +103,24 @@ enum err_code hand_over(struct chat *chat, struct turn *turn, const struct hando
     return turn_move(chat, turn, CONV_QUEUED, (struct agent_id){ 0 }, 0, err);
 }
 
-bool bot_reply_get(struct chat *chat, struct turn *turn, struct slice text, struct bot_reply *out)
+struct bot_question chat_question(struct chat *chat, const struct conv *conv, struct slice text)
 {
-    struct conv *conv = turn->conv;
-    const struct bot_question question = {
+    struct chat_site site = { 0 };
+
+    (void)chat->options.ops.site(chat->options.ops.ctx, conv->workspace, conv->site, &site);
+    return (struct bot_question){
         .text = text,
         .site_id = conv->site.v,
         .locale = slice_of(conv->locale),
         .clarify_rounds = conv->head.clarify_rounds,
+        .utc_offset_minutes = site.utc_offset_minutes,
     };
+}
+
+bool bot_reply_get(struct chat *chat, struct turn *turn, struct slice text, struct bot_reply *out)
+{
+    const struct conv *conv = turn->conv;
+    const struct bot_question question = chat_question(chat, conv, text);
 
     return chat->options.ops.answer(chat->options.ops.ctx, conv->workspace, &question, &turn->arena,
                                     out);
@@ -132,10 +141,13 @@ void bot_reply_add(struct chat *chat, struct turn *turn, const struct bot_reply 
 enum err_code chat_guard(struct chat *chat, struct turn *turn, const struct chat_action *action,
                          struct bot_guard *out, struct err *err)
 {
+    struct bot_question question;
+
     *out = (struct bot_guard){ .text = action->text };
     if (chat->options.ops.guard == NULL)
         return ERR_OK;
-    if (!chat->options.ops.guard(chat->options.ops.ctx, turn->conv->workspace, action->text,
+    question = chat_question(chat, turn->conv, action->text);
+    if (!chat->options.ops.guard(chat->options.ops.ctx, turn->conv->workspace, &question,
                                  &turn->arena, out))
         *out = (struct bot_guard){ .text = action->text };
     if (out->block)

@@ -32,6 +32,7 @@ enum {
     RULES_REGEX_MAX = 4096,           /* of one set: each is a program in memory */
     RULES_REGEX_RUNS_MAX = 256,       /* in one scan; rules past it do not hold */
     RULES_SCOPES_MAX = 16,            /* of one rule */
+    RULES_PRIORITY_MAX = 1000000,     /* and as far below zero: nobody counts further */
     RULES_GAP_MAX = 200,              /* characters between two parts: longer is no connection */
     RULES_NAME_BYTES_MAX = 120,
     RULES_FILE_BYTES_MAX = 64 * 1024 * 1024,

@@ -9,6 +9,7 @@
 #include "check.h"
 #include "hash.h"
 #include "mem.h"
+#include "rules_times.h"
 #include "text.h"
 
 enum {
@@ -161,7 +162,7 @@ static enum err_code set_priority(struct file *f, struct slice value)
     struct slice rest = value;
     int64_t number;
 
-    if (!take_number(&rest, -1000000, 1000000, &number) || rest.len > 0)
+    if (!take_number(&rest, -RULES_PRIORITY_MAX, RULES_PRIORITY_MAX, &number) || rest.len > 0)
         return fault(f, value.ptr, ERR_INVALID, "priority is a whole number");
     rule_now(f)->priority = (int32_t)number;
     return ERR_OK;
@@ -211,112 +212,25 @@ static enum err_code set_scope(struct file *f, struct slice value)
     return ERR_OK;
 }
 
-/* Days since 1970-01-01; H. Hinnant, "chrono-compatible low-level date algorithms". */
-static int32_t day_number(int64_t year, int64_t month, int64_t day)
+static enum err_code set_times(struct file *f, struct slice value,
+                               enum err_code (*parse)(struct slice, struct rules_times *, size_t *,
+                                                      struct err *))
 {
-    int64_t y = month <= 2 ? year - 1 : year;
-    int64_t of_era = y % 400;
-    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    struct err found = { 0 };
+    size_t at = 0;
+    enum err_code rc = parse(value, &rule_now(f)->times, &at, &found);
 
-    return (int32_t)(y / 400 * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year -
-                     719468);
-}
-
-static bool take_day(struct slice *in, int32_t *out)
-{
-    static const uint8_t days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-    int64_t year;
-    int64_t month;
-    int64_t day;
-
-    if (!take_number(in, 1970, 9999, &year) || !take_text(in, "-") ||
-        !take_number(in, 1, 12, &month) || !take_text(in, "-") ||
-        !take_number(in, 1, days[month - 1], &day))
-        return false;
-    *out = day_number(year, month, day);
-    /* 29 February of another year is the day that 1 March is. */
-    return month != 2 || day != 29 || day_number(year, 3, 1) != *out;
+    return rc == ERR_OK ? ERR_OK : fault(f, value.ptr + at, rc, found.text);
 }
 
 static enum err_code set_active(struct file *f, struct slice value)
 {
-    struct rules_times *times = &rule_now(f)->times;
-    struct slice rest = value;
-    bool open = !take_text(&rest, "..");
-
-    times->set = true;
-    if (open && !take_day(&rest, &times->day_from))
-        return fault(f, rest.ptr, ERR_INVALID, "active is 2024-11-01 .. 2024-11-12");
-    rest = trimmed(rest);
-    if (open && !take_text(&rest, ".."))
-        return fault(f, rest.ptr, ERR_INVALID, "active is 2024-11-01 .. 2024-11-12");
-    rest = trimmed(rest);
-    if (rest.len > 0 && (!take_day(&rest, &times->day_to) || rest.len > 0))
-        return fault(f, rest.ptr, ERR_INVALID, "active is 2024-11-01 .. 2024-11-12");
-    return ERR_OK;
-}
-
-static int take_weekday(struct slice *in)
-{
-    static const char *const names[] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
-
-    for (int i = 0; i < (int)LENGTH_OF(names); i++) {
-        if (take_text(in, names[i]))
-            return i;
-    }
-    return -1;
-}
-
-/* mon-fri, sat,sun */
-static bool take_weekdays(struct slice *in, uint8_t *out)
-{
-    do {
-        int first = take_weekday(in);
-        int last = first;
-
-        if (first < 0)
-            return false;
-        if (take_text(in, "-"))
-            last = take_weekday(in);
-        if (last < 0)
-            return false;
-        for (int day = first;; day = (day + 1) % 7) {
-            *out |= (uint8_t)(1 << day);
-            if (day == last)
-                break;
-        }
-    } while (take_text(in, ","));
-    return true;
-}
-
-static bool take_minute(struct slice *in, uint16_t *out)
-{
-    int64_t hour;
-    int64_t minute;
-
-    if (!take_number(in, 0, 24, &hour) || !take_text(in, ":") || !take_number(in, 0, 59, &minute) ||
-        hour * 60 + minute > RULES_DAY_MINUTES)
-        return false;
-    *out = (uint16_t)(hour * 60 + minute);
-    return true;
+    return set_times(f, value, rules_active_parse);
 }
 
 static enum err_code set_hours(struct file *f, struct slice value)
 {
-    struct rules_times *times = &rule_now(f)->times;
-    struct slice rest = value;
-    bool digit = value.len > 0 && *value.ptr >= '0' && *value.ptr <= '9';
-
-    times->set = true;
-    if (!digit && !take_weekdays(&rest, &times->weekdays))
-        return fault(f, rest.ptr, ERR_INVALID, "hours are mon-fri 09:00-18:00");
-    rest = trimmed(rest);
-    if (rest.len == 0)
-        return ERR_OK;
-    if (!take_minute(&rest, &times->minute_from) || !take_text(&rest, "-") ||
-        !take_minute(&rest, &times->minute_to) || rest.len > 0)
-        return fault(f, rest.ptr, ERR_INVALID, "hours are mon-fri 09:00-18:00");
-    return ERR_OK;
+    return set_times(f, value, rules_hours_parse);
 }
 
 static enum err_code set_disguise(struct file *f, struct slice value)
@@ -410,7 +324,7 @@ static enum err_code header(struct file *f, struct slice text)
     f->rules[f->count] = (struct rules_rule){
         .id = hash_bytes(id_key, name.ptr, name.len),
         .name = name,
-        .times = { .day_from = RULES_DAY_OPEN, .day_to = RULES_DAY_OPEN },
+        .times = RULES_TIMES_ALWAYS,
         .disguise = list ? RULES_SYMBOLS | RULES_PINYIN : 0,
     };
     f->lines[f->count++] = (struct rule_lines){

@@ -278,8 +278,9 @@ static bool chat_answer(void *ctx, struct workspace_id workspace,
     return false;
 }
 
-static bool chat_guard_text(void *ctx, struct workspace_id workspace, struct slice text,
-                            struct arena *arena, struct bot_guard *out)
+static bool chat_guard_text(void *ctx, struct workspace_id workspace,
+                            const struct bot_question *question, struct arena *arena,
+                            struct bot_guard *out)
 {
     struct node *node = ctx;
     const struct bot *bot = directory_bot(node->directory, workspace);
@@ -287,7 +288,7 @@ static bool chat_guard_text(void *ctx, struct workspace_id workspace, struct sli
 
     if (bot == NULL)
         return false;
-    if (bot_guard(bot, node->scratch, text, arena, out, &err) == ERR_OK)
+    if (bot_guard(bot, node->scratch, question, &clock_system, arena, out, &err) == ERR_OK)
         return true;
     LOG_WARN("guard_failed", KV_ERR(&err));
     out->block = true; /* what could not be looked at does not pass */

@@ -111,7 +111,8 @@ void node_try(struct node *node, struct arena *arena, struct api_reply *reply)
     const struct bot_question question = { .text = reply->try.text,
                                            .locale = reply->try.locale,
                                            .site_id = reply->try.site,
-                                           .clarify_rounds = reply->try.clarify_rounds };
+                                           .clarify_rounds = reply->try.clarify_rounds,
+                                           .utc_offset_minutes = node->server->utc_offset_minutes };
     Kefu__V1__TryReply body = KEFU__V1__TRY_REPLY__INIT;
     struct bot_reply answer;
     struct bot_guard guard;
@@ -121,7 +122,7 @@ void node_try(struct node *node, struct arena *arena, struct api_reply *reply)
     if (bot == NULL)
         rc = err_set(&err, ERR_NOT_FOUND, "no bot here");
     if (rc == ERR_OK)
-        rc = bot_guard(bot, node->scratch, question.text, arena, &guard, &err);
+        rc = bot_guard(bot, node->scratch, &question, &clock_system, arena, &guard, &err);
     if (rc == ERR_OK)
         rc = bot_answer(bot, node->scratch, &question, &clock_system, arena, &answer, &err);
     if (rc == ERR_OK && !try_fill(arena, &body, &answer, &guard))

@@ -333,13 +333,14 @@ static bool on_answer(void *ctx, struct workspace_id workspace, const struct bot
                                              arena, out, NULL) == ERR_OK;
 }
 
-static bool on_guard(void *ctx, struct workspace_id workspace, struct slice text,
+static bool on_guard(void *ctx, struct workspace_id workspace, const struct bot_question *question,
                      struct arena *arena, struct bot_guard *out)
 {
     struct drive *drive = ctx;
 
     (void)workspace;
-    return bot_guard(drive->bot, drive->scratch, text, arena, out, NULL) == ERR_OK;
+    return bot_guard(drive->bot, drive->scratch, question, &drive->clock, arena, out, NULL) ==
+           ERR_OK;
 }
 
 static bool on_read(void *ctx, struct workspace_id workspace, const struct bot_question *question,

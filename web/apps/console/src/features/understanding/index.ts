@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Understanding: what the bot knows, why it answers as it does, and what it did not understand.
+import { Site } from "@kefu/protocol/generated";
 import { shallowRef, type ShallowRef } from "vue";
 import { ApiError, call } from "../../lib/api";
 import { explain } from "../../lib/common";
@@ -95,6 +96,19 @@ export function useEditor<T extends { id: string; version: string }>(
   }
 
   return { state, dispatch, load, save, remove };
+}
+
+/** The sites to choose from; none for those who may not see them, though they may write rules. */
+export function useSites(): { sites: ShallowRef<Site[]>; loadSites(): Promise<void> } {
+  const sites = shallowRef<Site[]>([]);
+  async function loadSites(): Promise<void> {
+    try {
+      sites.value = await loadAll("sites", Site);
+    } catch {
+      sites.value = [];
+    }
+  }
+  return { sites, loadSites };
 }
 
 /** Hands a text to the browser as a file. */

@@ -43,6 +43,13 @@ function put<T extends { id: string }>(items: T[], item: T): T[] {
   return at < 0 ? [...items, item] : items.map((entry, index) => (index === at ? item : entry));
 }
 
+/** A list is edited one item a line: what is wrong with any[1] stands in line 2 of `any`. */
+function faultOf(message: string, field: string): { draftFault: string; draftField: string } {
+  const item = /^(\w+)\[(\d+)\]$/.exec(field);
+  if (!item) return { draftFault: message, draftField: field };
+  return { draftFault: `line ${Number(item[2]) + 1}: ${message}`, draftField: item[1] ?? "" };
+}
+
 export function reduceEditor<T extends { id: string }>(
   state: Editor<T>,
   action: EditorAction<T>,
@@ -72,7 +79,7 @@ export function reduceEditor<T extends { id: string }>(
         draft: { ...action.item },
       };
     case "refused":
-      return { ...state, busy: false, draftFault: action.message, draftField: action.field };
+      return { ...state, busy: false, ...faultOf(action.message, action.field) };
     case "removed":
       return {
         ...state,

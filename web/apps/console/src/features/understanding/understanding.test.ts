@@ -44,6 +44,13 @@ test("a refusal keeps what was written and names the field; the next try forgets
   assert.equal(reduceEditor(state, { type: "saving" }).draftFault, "");
 });
 
+test("a fault of an item is the list's, with its line", () => {
+  const opened = reduceEditor(ready(), { type: "opened", draft: a });
+  const state = reduceEditor(opened, { type: "refused", message: "is empty", field: "any[1]" });
+  assert.equal(state.draftField, "any");
+  assert.equal(state.draftFault, "line 2: is empty");
+});
+
 test("a filter holds every word, in any order and case", () => {
   const texts = (item: Item) => [item.name];
   assert.deepEqual(matching([a, b], "PARCEL 物流", texts), [b]);
