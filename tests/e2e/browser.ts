@@ -56,15 +56,16 @@ export class Shop {
 
   static async open(page: Page, server: Server, locale: Locale): Promise<Shop> {
     await page.goto(`${server.origin}/demo?lang=${locale}`);
-    await page.waitForFunction(
-      () => "kefu" in window && Boolean((window as any).kefu.loaded),
-    );
     const shop = new Shop(page);
     await shop.show();
     return shop;
   }
 
+  /** Also after a reload, which does not wait for the script. */
   async show(): Promise<void> {
+    await this.page.waitForFunction(
+      () => "kefu" in window && Boolean((window as any).kefu.loaded),
+    );
     await this.page.evaluate(() => (window as any).kefu("open"));
     await this.panel.locator("textarea").waitFor();
   }

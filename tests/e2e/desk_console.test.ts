@@ -6,7 +6,14 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { accessible, Console, Faults, launch, type Locale } from "./browser.ts";
+import {
+  accessible,
+  Console,
+  Faults,
+  launch,
+  type Locale,
+  Shop,
+} from "./browser.ts";
 import { Server } from "./server.ts";
 import { Agent, clientId, type Frame, visitor } from "./wire.ts";
 
@@ -43,10 +50,10 @@ const routing = {
   },
 };
 
-async function publish(boss: Agent): Promise<void> {
+async function publish(boss: Agent, config: object = routing): Promise<void> {
   const draft = (await (
     await boss.call("POST", "/routing-configs", {
-      config: JSON.stringify(routing),
+      config: JSON.stringify(config),
       note: "Offers",
     })
   ).json()) as Frame;
@@ -231,4 +238,103 @@ for (const locale of ["zh-CN", "en"] as Locale[]) {
       await context.close();
     },
   );
+}
+
+/** Opens in twelve hours, whatever the time is. */
+function closedNow(): object {
+  const hour = String((new Date().getUTCHours() + 12) % 24).padStart(2, "0");
+  const hours = [`${hour}:00-${hour}:30`];
+  return {
+    calendars: { office: { offset: "+00:00", week: { "mon-sun": hours } } },
+    queues: {
+      office: {
+        calendar: "office",
+        closed: ["callback", "ticket", "promise"],
+      },
+    },
+  };
+}
+
+for (const locale of ["zh-CN", "en"] as Locale[]) {
+  test(`out of hours a visitor asks for a call or leaves a message (${locale})`, async () => {
+    const text = (zh: string, en: string) => (locale === "zh-CN" ? zh : en);
+    const faults = new Faults();
+    const login = server.logins[0] as never;
+    const boss = await Agent.login(server, login);
+    await publish(boss, closedNow());
+    const agents = await browser.newContext({ locale });
+    const desk = await agents.newPage();
+    faults.watch(desk);
+    const console_ = await Console.open(desk, server, login, locale);
+
+    for (const wish of ["callback", "ticket"] as const) {
+      const context = await browser.newContext({
+        locale,
+        viewport: sizes[2] as never,
+      });
+      const page = await context.newPage();
+      faults.watch(page);
+      const shop = await Shop.open(page, server, locale);
+      const { panel } = shop;
+      const words = `${wish} ${locale}`; // by which its row is found
+      await shop.say(text("转人工", "I want to talk to a person"));
+      await panel
+        .getByText(text("恢复人工服务", "We are back"))
+        .last()
+        .waitFor();
+      const call = panel.getByRole("button", {
+        name: text("请回电给我", "Call me back"),
+      });
+      const leave = panel.getByRole("button", {
+        name: text("留言", "Leave a message"),
+        exact: true,
+      });
+      await call.waitFor();
+      await leave.waitFor();
+      await shoot(page, `closed-${locale}`);
+      const form = panel.locator("form.wish");
+      let line = "";
+      if (wish === "callback") {
+        await shop.say(words);
+        await call.click();
+        assert.equal(await form.locator(".primary").isDisabled(), true);
+        await form.locator("input").first().fill("13800138000");
+        await form.locator("input").last().fill("18:00");
+        line = text(
+          "访客希望回电至 13800138000 · 18:00",
+          "The visitor would like to be called at 13800138000 · 18:00",
+        );
+      } else {
+        await leave.click();
+        await form.locator("textarea").fill(words);
+        await form.locator("input").fill("guest@shop.test");
+        line = text(
+          "访客留言，请回复到 guest@shop.test",
+          "The visitor left a message; answer to guest@shop.test",
+        );
+      }
+      await shoot(page, `closed-${wish}-${locale}`);
+      await accessible(page);
+      await form.locator(".primary").click();
+      await panel.getByText(/已记录|留言已收到|Noted/).waitFor();
+      assert.equal(await call.count(), 0, "chosen once");
+      assert.equal(await form.count(), 0);
+      await shoot(page, `closed-${wish}-done-${locale}`);
+      await page.reload(); // what was chosen stays chosen
+      await shop.show();
+      await panel.getByText(/已记录|留言已收到|Noted/).waitFor();
+
+      await desk
+        .getByRole("link", { name: text("等待", "Waiting") })
+        .first()
+        .click();
+      await desk.getByRole("option", { name: words }).click();
+      await console_.sees(words);
+      await console_.sees(line);
+      await shoot(desk, `closed-${wish}-console-${locale}`);
+      await context.close();
+    }
+    assert.deepEqual(faults.seen, []);
+    await agents.close();
+  });
 }

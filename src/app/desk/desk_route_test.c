@@ -26,9 +26,11 @@ struct fixture {
     unsigned assign_count, requeue_count, offer_count, place_count, decided_count;
     struct desk_agent_view presence;
     char reason[DESK_REASON_BYTES_MAX + 1];
-    struct desk_queue_view wall[4];
+    struct desk_queue_view wall[8];
     unsigned wall_count;
     uint32_t top_steps;
+    const char *decided_queue;
+    int64_t decided_wait_ms;
     uint32_t seq;
 };
 
@@ -96,6 +98,9 @@ static void on_decided(void *ctx, const struct desk_decision *decision)
 
     assert_non_null(decision->action->trace);
     f->top_steps = decision->action->trace->step_count;
+    f->decided_wait_ms = decision->action->waited_ms;
+    f->decided_queue =
+        route_name(decision->config, ROUTE_KIND_QUEUE, decision->action->trace->queue);
     f->decided_count++;
 }
 
@@ -107,8 +112,14 @@ static const char config_text[] =
     "\"queues\":{\"general\":{\"sla\":{\"first\":\"30s\"}},"
     "\"returns\":{\"rings\":[{\"after\":\"0s\"},{\"after\":\"20s\",\"level\":-3},"
     "{\"after\":\"60s\",\"level\":-3,\"offer\":[\"ticket\"]}]},"
-    "\"office\":{\"calendar\":\"day\",\"closed\":[\"promise\"]},"
-    "\"offers\":{\"offer\":\"20s\"}}}";
+    "\"office\":{\"calendar\":\"day\",\"closed\":[\"ticket\",\"callback\",\"promise\"]},"
+    "\"offers\":{\"offer\":\"20s\"},"
+    "\"small\":{\"max_waiting\":1,\"overflow\":[\"tiny\"]},\"tiny\":{\"max_waiting\":1},"
+    "\"far\":{\"skills\":{\"returns\":5},"
+    "\"rings\":[{\"after\":\"0s\"},{\"after\":\"30s\",\"overflow\":\"general\"}]},"
+    "\"night\":{\"calendar\":\"day\",\"closed\":{\"queue\":\"general\"}}}}";
+
+enum { SMALL = 4, TINY, FAR }; /* on the wall */
 
 static const int64_t MONDAY_NOON = INT64_C(1772452800000); /* 2026-03-02T12:00Z */
 
@@ -371,13 +382,78 @@ static void closed_queues_promise_and_open(void **state)
     assert_int_equal(f->assign_count, 0);
     assert_true(f->places[f->place_count - 1].place.closed);
     assert_int_equal(f->places[f->place_count - 1].place.position, 0);
-    assert_int_equal(f->places[f->place_count - 1].place.alternatives, ROUTE_ALTERNATIVE_PROMISE);
+    assert_int_equal(f->places[f->place_count - 1].place.alternatives,
+                     ROUTE_ALTERNATIVE_TICKET | ROUTE_ALTERNATIVE_CALLBACK |
+                         ROUTE_ALTERNATIVE_PROMISE);
     assert_int_equal(f->places[f->place_count - 1].place.opens_at,
                      MONDAY_NOON + INT64_C(21) * 3600 * 1000);
     assert_int_equal(desk_waiting_count(f->desk), 1);
     clock_virtual_advance(&f->time, 13 * 3600 * 1000);
     pass(f, 1);
     assert_int_equal(f->assign_count, 1);
+}
+
+static void a_closed_queue_may_send_on_to_an_open_one(void **state)
+{
+    struct fixture *f = *state;
+    const struct wish night = { "night", 0, 0 };
+
+    clock_virtual_advance(&f->time, 8 * 3600 * 1000);
+    session(f, ANN, true);
+    report(f, 101, CONV_QUEUED, 0, &night, NULL);
+    assert_int_equal(f->assign_count, 1);
+    assert_string_equal(f->decided_queue, "general");
+}
+
+/* ---- overflow ---- */
+
+static const struct desk_queue_view *wall_at(struct fixture *f, unsigned queue)
+{
+    desk_wall(f->desk);
+    pass(f, 1);
+    return &f->wall[queue];
+}
+
+static void a_full_queue_overflows_and_a_full_overflow_is_tried_again(void **state)
+{
+    struct fixture *f = *state;
+    const struct wish small = { "small", 0, 0 };
+
+    for (uint64_t conv = 101; conv <= 103; conv++)
+        report(f, conv, CONV_QUEUED, 0, &small, NULL);
+    assert_int_equal(wall_at(f, SMALL)->waiting, 1);
+    assert_int_equal(wall_at(f, TINY)->waiting, 1);
+    assert_int_equal(desk_waiting_count(f->desk), 3); /* the third is not forgotten */
+    assert_int_equal(desk_position(f->desk, (struct conv_id){ 103 }), 1);
+    session(f, ANN, true); /* has two places */
+    assert_int_equal(f->assign_count, 2);
+    assert_int_equal(f->assigns[0].conv, 101);
+    assert_int_equal(f->assigns[1].conv, 102);
+    report(f, 101, CONV_AGENT, ANN, &small,
+           &(struct desk_report){ .reservation = f->assigns[0].reservation });
+    report(f, 102, CONV_AGENT, ANN, &small,
+           &(struct desk_report){ .reservation = f->assigns[1].reservation });
+    pass(f, DESK_FULL_RETRY_MS / 1000);
+    assert_int_equal(wall_at(f, SMALL)->waiting, 1);
+    session(f, BO, true);
+    assert_int_equal(f->assign_count, 3);
+    assert_int_equal(f->assigns[2].conv, 103);
+}
+
+static void a_ring_sends_on_who_waited_with_its_arrival(void **state)
+{
+    struct fixture *f = *state;
+    const struct wish far = { "far", 0, 0 };
+
+    session(f, SUE, true);
+    report(f, 101, CONV_QUEUED, 0, &far, NULL);
+    pass(f, 29);
+    assert_int_equal(f->assign_count, 0);
+    assert_int_equal(wall_at(f, FAR)->waiting, 0); /* the thirtieth second */
+    assert_int_equal(f->assign_count, 1);
+    assert_int_equal(f->assigns[0].agent, SUE);
+    assert_string_equal(f->decided_queue, "general");
+    assert_int_equal(f->decided_wait_ms, 30 * 1000);
 }
 
 /* ---- moving and leaving ---- */
@@ -604,6 +680,9 @@ int main(void)
         TEST(two_missed_offers_set_an_agent_away),
         TEST(an_offer_to_who_leaves_goes_on_at_once),
         TEST(closed_queues_promise_and_open),
+        TEST(a_closed_queue_may_send_on_to_an_open_one),
+        TEST(a_full_queue_overflows_and_a_full_overflow_is_tried_again),
+        TEST(a_ring_sends_on_who_waited_with_its_arrival),
         TEST(a_transfer_to_a_queue_changes_who_may_take_it),
         TEST(answered_conversations_are_flagged_before_they_go_back),
         TEST(a_supervisor_takes_over_beyond_capacity),

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { OutboxItem } from "@kefu/client/outbox";
 import { initialChatState, type Conversation } from "@kefu/client/state";
-import { Author, Event } from "@kefu/protocol/generated";
+import { Author, Event, QueuePush } from "@kefu/protocol/generated";
 import * as model from "./model.ts";
 
 const at = (minute: number) => new Date(2026, 0, 5, 9, minute).toISOString();
@@ -127,4 +127,21 @@ test("addresses in a text become links, without the sentence's punctuation", () 
     "。",
   ]);
   assert.deepEqual(model.splitLinks("javascript:alert(1)"), ["javascript:alert(1)"]);
+});
+
+test("what was offered instead of waiting is a choice until one is made", () => {
+  const queue = QueuePush.create({ alternatives: ["bot", "ticket", "callback", "promise"] });
+  const asked = conversation([event(1, "visitor", { kind: "handoff" })], {
+    state: "queued",
+    queue,
+  });
+  assert.deepEqual(model.offeredWishes(asked), ["callback", "ticket"]);
+  assert.equal(model.wishOf(asked), undefined);
+  const form = { kind: "form", attributes: { wish: "callback", contact: "138" } } as const;
+  const chosen = conversation([...asked.events, event(2, "visitor", form)]);
+  assert.deepEqual(model.wishOf(chosen), { kind: "callback", contact: "138" });
+  const again = conversation([...chosen.events, event(3, "visitor", { kind: "handoff" })]);
+  assert.equal(model.wishOf(again), undefined, "asked for a person anew");
+  const other = event(2, "visitor", { kind: "form", attributes: { wish: "pizza" } });
+  assert.equal(model.wishOf(conversation([other])), undefined);
 });

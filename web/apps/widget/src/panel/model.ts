@@ -122,6 +122,26 @@ export function offersPerson(conversation: Conversation | undefined): boolean {
   return last?.rung === "clarify";
 }
 
+const WISHES = ["callback", "ticket"] as const;
+/** What a visitor may choose instead of waiting. */
+export type Wish = (typeof WISHES)[number];
+
+export function offeredWishes(conversation: Conversation): Wish[] {
+  return WISHES.filter((wish) => conversation.queue?.alternatives.includes(wish));
+}
+
+/** What it has chosen since it asked for a person. */
+export function wishOf(conversation: Conversation): { kind: Wish; contact: string } | undefined {
+  for (const event of [...conversation.events].reverse()) {
+    if (event.kind === "handoff") return undefined;
+    const kind = WISHES.find((wish) => event.attributes["wish"] === wish);
+    if (event.kind === "form" && kind) {
+      return { kind, contact: event.attributes["contact"] ?? "" };
+    }
+  }
+  return undefined;
+}
+
 /** Closed, and not rated since. */
 export function awaitsRating(conversation: Conversation | undefined): boolean {
   if (conversation?.state !== "closed") return false;

@@ -138,7 +138,7 @@ export function Thread({ state }: { state: PanelState }) {
           {asked && <AskCard key={asked.seq} ask={asked.ask} conversation={conversation!} />}
           <Replies state={state} />
           {conversation?.typing && <Typing name={authorName(text, conversation.typing.author)} />}
-          {conversation?.state === "queued" && <QueueCard queue={conversation.queue} />}
+          {conversation?.state === "queued" && <QueueCard conversation={conversation} />}
           {conversation && awaitsRating(conversation) && (
             <RatingCard conversation={conversation} skippedSeq={state.ratingSkipped} />
           )}

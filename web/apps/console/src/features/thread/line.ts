@@ -10,6 +10,22 @@ function closedLine(event: ChatEvent, t: ThreadStrings): string {
   return t.events.closedIdle;
 }
 
+/** With what was filled in: a callback is of no use without its number. */
+function formLine(event: ChatEvent, t: ThreadStrings): string {
+  const { wish, contact = "", ...rest } = event.attributes;
+  const wished = wish === "callback" || wish === "ticket";
+  const begin =
+    wish === "callback"
+      ? t.events.wishCallback(contact)
+      : wish === "ticket"
+        ? t.events.wishTicket(contact)
+        : t.events.form;
+  const fields = Object.entries(wished ? rest : event.attributes);
+  return [begin, ...fields.map(([key, value]) => (wished ? value : `${key}: ${value}`))].join(
+    " · ",
+  );
+}
+
 export function lineOf(event: ChatEvent, t: ThreadStrings): string {
   const who = event.author.name || t.someone;
   const target = event.agentName || t.someone;
@@ -30,10 +46,11 @@ export function lineOf(event: ChatEvent, t: ThreadStrings): string {
       return t.events.declined(target) + (event.reason ? ` · ${event.reason}` : "");
     case "flow":
       return t.events.flow(event.reason, event.text);
+    case "form":
+      return formLine(event, t);
     case "handoff":
     case "reopened":
     case "to_bot":
-    case "form":
     case "identified":
       return t.events[event.kind];
     default:
