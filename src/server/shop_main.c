@@ -43,19 +43,31 @@ static void on_signal(uv_signal_t *handle, int number)
     loop_stop(handle->data);
 }
 
+/* The port as it is written; 0: no port. */
+static uint16_t port_of(const char *text)
+{
+    unsigned long long port = 0;
+
+    return slice_to_u64(slice_of(text), &port) && port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
 int main(int argc, char **argv)
 {
     struct front front = { 0 };
     const struct http_server_options options = { .on_request = on_request, .ctx = &front };
     struct net_listen_options listen = {
         .address = "127.0.0.1",
-        .port = argc > 1 ? (uint16_t)strtoul(argv[1], NULL, 10) : SHOP_PORT,
+        .port = argc > 1 ? port_of(argv[1]) : SHOP_PORT,
     };
     struct net_listener *listener = NULL;
     struct err err = { 0 };
     uv_signal_t stop[2];
     int status = 1;
 
+    if (argc > 2 || listen.port == 0) {
+        fputs("usage: kefu-shop [PORT]\n", stderr);
+        return 2;
+    }
     (void)sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
     front.loop = loop_create();
     front.shop = shop_create(clock_wall_ms(&clock_system));

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "command_control.h"
@@ -24,8 +25,14 @@ static enum err_code backup_here(const char *data, const char *file, bool with_k
         .backend = &store_sqlite_backend, .path = data, .shards = 1, .on_complete = completed
     };
     struct store *store = NULL;
-    enum err_code rc = store_open(&options, &store, err);
+    char main_path[4096];
+    enum err_code rc;
 
+    /* To open a store is to make one: a mistyped folder would become an empty backup. */
+    snprintf(main_path, sizeof(main_path), "%s/main.db", data);
+    if (access(main_path, F_OK) != 0)
+        return err_set(err, ERR_NOT_FOUND, "there is no main.db in %s", data);
+    rc = store_open(&options, &store, err);
     if (rc == ERR_OK)
         rc = store_backup(store, file, with_key, err);
     store_close(&store);

@@ -9,12 +9,16 @@
 int command_config(struct command_args *args)
 {
     struct config config;
-    struct config_args rest = { args->count, args->items, (const char *const *)environ };
+    struct config_args rest = { .count = args->count,
+                                .items = args->items,
+                                .environment = (const char *const *)environ };
     struct err err = { 0 };
 
     config_init(&config);
-    if (config_load(&config, &rest, &err) != ERR_OK)
-        return command_fault(&err);
+    if (config_load(&config, &rest, &err) != ERR_OK) {
+        (void)command_fault(&err);
+        return rest.refused ? COMMAND_USAGE : COMMAND_FAULT;
+    }
     if (rest.count > 0) {
         fprintf(stderr, "kefu config: unexpected '%s'\n", rest.items[0]);
         return COMMAND_USAGE;

@@ -11,7 +11,9 @@
 int command_serve(struct command_args *args)
 {
     struct config config;
-    struct config_args rest = { args->count, args->items, (const char *const *)environ };
+    struct config_args rest = { .count = args->count,
+                                .items = args->items,
+                                .environment = (const char *const *)environ };
     struct err err = { 0 };
 
     for (int i = 0; i < args->count; i++) {
@@ -21,8 +23,10 @@ int command_serve(struct command_args *args)
         }
     }
     config_init(&config);
-    if (config_load(&config, &rest, &err) != ERR_OK)
-        return command_fault(&err);
+    if (config_load(&config, &rest, &err) != ERR_OK) {
+        (void)command_fault(&err);
+        return rest.refused ? COMMAND_USAGE : COMMAND_FAULT;
+    }
     if (rest.count > 0) {
         fprintf(stderr, "kefu serve: unexpected '%s'\n", rest.items[0]);
         return COMMAND_USAGE;

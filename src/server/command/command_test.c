@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 
@@ -67,6 +68,47 @@ static void wrong_usage_is_noticed(void **state)
     assert_null(command_find("nothing"));
 }
 
+static int run(const char *name, const char *first, const char *second)
+{
+    char *items[] = { (char *)first, (char *)second };
+    struct command_args args = args_of(items, second != NULL ? 2 : 1);
+
+    return command_find(name)->run(&args);
+}
+
+static void every_command_refuses_what_it_does_not_know_with_status_2(void **state)
+{
+    static const char *const parts[][2] = {
+        { "admin", "create" }, { "admin", "reset" },   { "nlu", "train" },     { "nlu", "eval" },
+        { "nlu", "predict" },  { "nlu", "vectors" },   { "nlu", "convert" },   { "nlu", "inbox" },
+        { "rules", "scan" },   { "rules", "compile" }, { "faq", "index" },     { "faq", "query" },
+        { "flow", "check" },   { "flow", "test" },     { "flow", "run" },      { "flow", "graph" },
+        { "route", "check" },  { "route", "sim" },     { "route", "explain" }, { "docs", "config" },
+    };
+
+    (void)state;
+    for (int i = 0; command_at(i) != NULL; i++)
+        assert_int_equal(run(command_at(i)->name, "--bogus", NULL), COMMAND_USAGE);
+    for (size_t i = 0; i < LENGTH_OF(parts); i++)
+        assert_int_equal(run(parts[i][0], parts[i][1], "--bogus"), COMMAND_USAGE);
+    assert_int_equal(run("serve", "--port", NULL), COMMAND_USAGE);
+    assert_int_equal(run("serve", "--port=99999", NULL), COMMAND_USAGE);
+    assert_int_equal(run("serve", "--config", NULL), COMMAND_USAGE);
+    assert_int_equal(run("serve", "extra", NULL), COMMAND_USAGE);
+    assert_int_equal(run("config", "--config", "/nonexistent.yaml"), COMMAND_FAULT);
+}
+
+static void a_backup_of_a_folder_that_is_not_there_makes_neither(void **state)
+{
+    char *items[] = { "/tmp/kefu-command-test.tar", "--data=/tmp/kefu-command-test-none" };
+    struct command_args args = args_of(items, 2);
+
+    (void)state;
+    assert_int_equal(command_find("backup")->run(&args), COMMAND_FAULT);
+    assert_int_not_equal(access("/tmp/kefu-command-test.tar", F_OK), 0);
+    assert_int_not_equal(access("/tmp/kefu-command-test-none", F_OK), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -74,6 +116,8 @@ int main(void)
         cmocka_unit_test(lists_end_at_the_next_option),
         cmocka_unit_test(a_question_for_help_is_no_argument),
         cmocka_unit_test(wrong_usage_is_noticed),
+        cmocka_unit_test(every_command_refuses_what_it_does_not_know_with_status_2),
+        cmocka_unit_test(a_backup_of_a_folder_that_is_not_there_makes_neither),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

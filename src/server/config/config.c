@@ -344,13 +344,13 @@ static enum err_code option_load(struct config *config, char **items, int count,
     int key = key_find(name, len, false);
 
     *used = 1;
-    if (key < 0)
+    if (key < 0 && strcmp(name, "config") != 0)
         return err_set(err, ERR_INVALID, "unknown option --%.*s", (int)len, name);
     if (equals != NULL)
         return config_set(config, (enum config_key)key, equals + 1, CONFIG_COMMAND_LINE, err);
-    if (rows[key].type == CONFIG_TYPE_FLAG)
+    if (key >= 0 && rows[key].type == CONFIG_TYPE_FLAG)
         return config_set(config, (enum config_key)key, "true", CONFIG_COMMAND_LINE, err);
-    if (count < 2)
+    if (key < 0 || count < 2)
         return err_set(err, ERR_INVALID, "option --%s needs a value", name);
     *used = 2;
     return config_set(config, (enum config_key)key, items[1], CONFIG_COMMAND_LINE, err);
@@ -382,15 +382,18 @@ enum err_code config_load(struct config *config, struct config_args *args, struc
     enum err_code rc;
     int kept = 0;
 
+    args->refused = false;
     rc = file_load(config, path != NULL ? path : "kefu.yaml", path != NULL, err);
     if (rc == ERR_OK)
         rc = environment_load(config, args->environment, err);
     for (int i = 0; rc == ERR_OK && i < args->count;) {
         int used = 1;
-        if (strncmp(args->items[i], "--", 2) == 0)
+        if (strncmp(args->items[i], "--", 2) == 0) {
             rc = option_load(config, args->items + i, args->count - i, &used, err);
-        else
+            args->refused = rc != ERR_OK;
+        } else {
             args->items[kept++] = args->items[i];
+        }
         i += used;
     }
     args->count = kept;

@@ -64,6 +64,7 @@ struct config_args {
     int count; /* after the subcommand */
     char **items;
     const char *const *environment; /* "KEFU_PORT=1", NULL-terminated */
+    bool refused; /* out: the fault is in these arguments, not in file or environment */
 };
 
 void config_init(struct config *config); /* the defaults */

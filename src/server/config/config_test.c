@@ -24,7 +24,7 @@ static void later_sources_win(void **state)
                       (char *)"second" };
     const char *const environment[] = { "KEFU_PORT=2", "KEFU_LISTEN=::1", "PATH=/bin",
                                         "KEFU_TEST_ONLY=1", NULL };
-    struct config_args args = { 6, items, environment };
+    struct config_args args = { .count = 6, .items = items, .environment = environment };
 
     (void)state;
     assert_int_equal(parse(&config, "port: 1\nlisten: 10.0.0.1\ndata: \"/srv/k\"\n", &err), ERR_OK);
@@ -73,17 +73,35 @@ static void file_mistakes_name_their_place(void **state)
 
 static void unknown_options_are_refused(void **state)
 {
-    static const char *const bad[] = { "--prot=1", "--port", "--port=x", "--demo=maybe" };
+    static const char *const bad[] = { "--prot=1", "--port", "--port=x", "--demo=maybe",
+                                       "--config" };
     struct config config;
 
     (void)state;
     for (size_t i = 0; i < LENGTH_OF(bad); i++) {
         char *items[] = { (char *)bad[i] };
-        struct config_args args = { 1, items, NULL };
+        struct config_args args = { .count = 1, .items = items };
         struct err err = { 0 };
+        char name[16];
         config_init(&config);
         assert_int_equal(config_load(&config, &args, &err), ERR_INVALID);
+        assert_true(args.refused);
+        snprintf(name, sizeof(name), "%.*s", (int)strcspn(bad[i] + 2, "="), bad[i] + 2);
+        assert_non_null(strstr(err.text, name));
     }
+}
+
+static void a_wrong_environment_is_not_the_command_lines_fault(void **state)
+{
+    static const char *const environment[] = { "KEFU_PORT=x", NULL };
+    struct config_args args = { .environment = environment };
+    struct config config;
+    struct err err = { 0 };
+
+    (void)state;
+    config_init(&config);
+    assert_int_equal(config_load(&config, &args, &err), ERR_INVALID);
+    assert_false(args.refused);
 }
 
 int main(void)
@@ -92,6 +110,7 @@ int main(void)
         cmocka_unit_test(later_sources_win),
         cmocka_unit_test(file_mistakes_name_their_place),
         cmocka_unit_test(unknown_options_are_refused),
+        cmocka_unit_test(a_wrong_environment_is_not_the_command_lines_fault),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
