@@ -25,6 +25,7 @@ enum err_code api_create(const struct api_options *options, struct api **out, st
     api->settings = options->settings;
     api->setting_count = options->setting_count;
     api->require_tls = options->require_tls;
+    api->public_url = options->public_url != NULL ? options->public_url : "";
     *out = api;
     return ERR_OK;
 }

@@ -43,6 +43,7 @@ struct api_options {
     const char *models;                 /* folder of the model files; NULL: no models here */
     const struct api_setting *settings; /* of the start; shown, not changed here */
     size_t setting_count;
+    const char *public_url; /* what people reach us by, beside the request's Host; NULL: none */
     bool require_tls;
 };
 

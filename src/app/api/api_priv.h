@@ -18,6 +18,7 @@ struct api {
     const char *models;
     const struct api_setting *settings;
     size_t setting_count;
+    const char *public_url; /* empty: none */
     bool require_tls;
     bool setup_open;
     uint8_t setup_hash[AUTH_HASH_BYTES];

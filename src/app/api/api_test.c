@@ -228,6 +228,26 @@ static void changes_by_cookie_need_the_token_and_our_origin(void **state)
 
 /* What each role must get of each route: the expectation is computed from the route's declared
  * permission by the role table, so a handler reached without its check shows as a wrong status. */
+static void the_public_address_is_our_own_too(void **state)
+{
+    struct fixture *f = *state;
+    struct api_request request;
+
+    set_up(f);
+    request = request_make(f, "POST", "/api/v1/logout", "{}");
+    request.host = SLICE_LITERAL("127.0.0.1:8787"); /* as a proxy calls us */
+    request.origin = SLICE_LITERAL("https://chat.shop.test");
+    send_request(f, &request);
+    assert_int_equal(f->reply.status, 403);
+    f->api->public_url = "https://chat.shop.test/";
+    request.origin = SLICE_LITERAL("https://chat.shop.test.evil.test");
+    send_request(f, &request);
+    assert_int_equal(f->reply.status, 403);
+    request.origin = SLICE_LITERAL("https://chat.shop.test");
+    send_request(f, &request);
+    assert_int_equal(f->reply.status, 200);
+}
+
 static void every_route_answers_each_role_by_its_permission(void **state)
 {
     static const char *const roles[] = { NULL, "agent", "supervisor", "admin", "owner" };
@@ -1160,6 +1180,7 @@ int main(void)
         CASE(setup_works_once_with_the_printed_token),
         CASE(wrong_password_and_unknown_account_look_the_same_and_lock),
         CASE(changes_by_cookie_need_the_token_and_our_origin),
+        CASE(the_public_address_is_our_own_too),
         CASE(every_route_answers_each_role_by_its_permission),
         CASE(record_lives_through_versions_and_repeats),
         CASE(a_ladder_is_checked_before_the_bot_has_to_climb_it),

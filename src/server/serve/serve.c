@@ -191,6 +191,7 @@ static enum err_code api_start(struct server *server, struct err *err)
                                    .models = server->models,
                                    .settings = server->settings,
                                    .setting_count = CONFIG_KEY_COUNT,
+                                   .public_url = config_text(server->config, CONFIG_PUBLIC_URL),
                                    .require_tls = config_flag(server->config, CONFIG_REQUIRE_TLS) };
     enum err_code rc;
 
