@@ -242,6 +242,37 @@ test("a file is sent by its reference only, and by the one who has it", async ()
   other.session.drop();
 });
 
+test("a button begins a flow by name, the API another one on top", async () => {
+  const who = await Visitor.open("en");
+  const reply = await who.session.ask({
+    start: { clientId: clientId(), text: "A button", flow: "returns" },
+  });
+  who.conversation = reply["ack"].conversationId;
+  who.seq = reply["ack"].seq;
+  await who.asked("phone");
+  const told = await admin.call(
+    "POST",
+    `/conversations/${who.conversation}/flow`,
+    {
+      event: "start",
+      name: "rating",
+    },
+  );
+  assert.equal(told.status, 201);
+  const view = (await (
+    await admin.call("GET", `/conversations/${who.conversation}/flow`)
+  ).json()) as Frame;
+  assert.equal(view["flow"], "rating");
+  assert.ok(view["stack"].includes("returns"));
+  // One that is only called begins by no button: its words are read instead.
+  await who.send({ text: "5", flow: "identity.verify" });
+  const after = (await (
+    await admin.call("GET", `/conversations/${who.conversation}/flow`)
+  ).json()) as Frame;
+  assert.notDeepEqual(after["flow"], view["flow"]);
+  who.session.drop();
+});
+
 test("a failing action ends at an agent who sees everything", async () => {
   const who = await Visitor.open("zh-CN");
   await shop.fault("rma.create", "fail");

@@ -160,6 +160,43 @@ for (const locale of ["zh-CN", "en"] as Locale[]) {
   );
 }
 
+test("a button of the page begins its flow", async () => {
+  const context = await browser.newContext({ locale: "en" });
+  const page = await context.newPage();
+  const widget = await Page.open(page, server, "en");
+  await page.evaluate(() => (window as any).kefu("close"));
+  await page
+    .getByRole("button", { name: "Return an item" })
+    .click({ force: true });
+  await widget.sees("Return an item");
+  await widget.sees(words.en.phone);
+  await context.close();
+});
+
+test("an agent begins a flow and stops it", async () => {
+  const visitor = await browser.newContext({ locale: "en" });
+  const widget = await Page.open(await visitor.newPage(), server, "en");
+  await widget.say("good morning");
+  const context = await browser.newContext({
+    locale: "en",
+    viewport: { width: 1440, height: 900 },
+  });
+  const page = await context.newPage();
+  const console = await Console.open(page, server, server.logins[0]!, "en");
+  await page.getByRole("link", { name: "All" }).first().click();
+  await console.pick();
+  await page.getByLabel("Begin a flow").selectOption("returns");
+  await shot(page, "agent-begins");
+  await console.button("开始", "Begin").click();
+  await widget.sees(words.en.phone);
+  await shot(page, "agent-sees");
+  await accessible(page);
+  await console.button("停止流程", "Stop the flow").click();
+  await page.getByLabel("Begin a flow").waitFor();
+  await visitor.close();
+  await context.close();
+});
+
 /** The photo, as an agent has it. */
 async function seen(locale: Locale): Promise<void> {
   const context = await browser.newContext({

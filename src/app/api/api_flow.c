@@ -59,12 +59,17 @@ static enum err_code draft_check(struct api_call *call, ProtobufCMessage *msg,
 /* A list is for choosing: sources are read one by one. */
 static void flow_present(struct api_call *call, ProtobufCMessage *msg)
 {
+    Kefu__V1__Flow *flow = (Kefu__V1__Flow *)msg;
+    struct flow_host_head head;
+    struct err err;
+
+    flow->begins = flow_host_head(slice_of(flow->source), &head, &err) && head.begins;
     if (call->id == 0 && strcmp(call->route->method, "GET") == 0)
-        ((Kefu__V1__Flow *)msg)->source = (char *)"";
+        flow->source = (char *)"";
 }
 
 static const char *const read_only[] = { "name",   "title",        "number", "state",
-                                         "author", "published_at", NULL };
+                                         "author", "published_at", "begins", NULL };
 
 static const struct api_resource flows = {
     .name = "flows",

@@ -155,6 +155,7 @@ struct bot_question {
     struct slice text;
     uint64_t site_id;        /* a site that the snapshot does not know has all defaults */
     struct slice locale;     /* the visitor's or conversation's; may be empty */
+    struct slice flow;       /* of a button: answered by that flow if visitors may begin it */
     unsigned clarify_rounds; /* from the conversation's header */
     int utc_offset_minutes;  /* of the shop's clocks: what "tomorrow" and a rule's hours mean */
 };

@@ -93,14 +93,26 @@ static enum bot_verdict begin_flow(struct bot_run *run, const struct flow *flow,
     return BOT_ANSWER;
 }
 
+/* By a button that names it, or by one of its phrases. */
+static const struct flow *flow_begun(const struct bot_run *run)
+{
+    struct slice name = run->question->flow;
+    const struct flow *flow;
+
+    if (run->bot->flows == NULL || run->site->rungs[BOT_RUNG_FLOW].off)
+        return NULL;
+    flow = name.len > 0 ? flow_set_find(run->bot->flows, name, 0) : NULL;
+    if (flow != NULL && flow_begins(flow))
+        return flow;
+    return flow_set_match(run->bot->flows, SLICE_EMPTY, 0, run->text);
+}
+
 /* A phrase that a flow begins with goes first: it was written for that, whatever the FAQ says to
  * the same words. */
 static enum bot_verdict run_exact(struct bot_run *run, double threshold, struct bot_step *step)
 {
     const struct bot_exact *exact = bot_exact_find(run->bot, run->key, run->language);
-    const struct flow *flow = run->bot->flows != NULL && !run->site->rungs[BOT_RUNG_FLOW].off
-                                  ? flow_set_match(run->bot->flows, SLICE_EMPTY, 0, run->text)
-                                  : NULL;
+    const struct flow *flow = flow_begun(run);
 
     (void)threshold;
     if (flow != NULL)

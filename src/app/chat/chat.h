@@ -122,6 +122,7 @@ struct chat_action {
     struct slice reason;
     struct slice locale;
     struct slice queue;
+    struct slice flow; /* of a visitor's button: begun instead of reading the text */
     struct chat_page page;
     struct chat_visitor_info visitor_info;
     const struct chat_attribute *attributes;

@@ -153,8 +153,8 @@ static const char *faq_answer(struct chat *chat, struct turn *turn, struct slice
     struct bot_reply reply;
 
     input_each(input, turn, first_value, &question);
-    if (question.len == 0 || !bot_reply_get(chat, turn, question, &reply) || reply.unclear ||
-        reply.handoff || reply.flow.len > 0)
+    if (question.len == 0 || !bot_reply_get(chat, turn, question, SLICE_EMPTY, &reply) ||
+        reply.unclear || reply.handoff || reply.flow.len > 0)
         return "failed";
     bot_reply_add(chat, turn, &reply);
     return "ok";

@@ -174,6 +174,8 @@ enum err_code chat_action_check(const struct chat_action *action, struct err *er
     if (rc == ERR_OK)
         rc = check_len("queue", action->queue, LIMIT_NAME_BYTES_MAX, err);
     if (rc == ERR_OK)
+        rc = check_len("flow", action->flow, LIMIT_NAME_BYTES_MAX, err);
+    if (rc == ERR_OK)
         rc = check_attributes(action, err);
     if (rc == ERR_OK)
         rc = check_items(action, err);
@@ -222,6 +224,8 @@ uint64_t action_hash(const struct chat_action *action)
         key.k1 = hash_bytes(key, action->text.ptr, action->text.len);
     if (action->reason.len > 0)
         key.k1 = hash_bytes(key, action->reason.ptr, action->reason.len) + 1;
+    if (action->flow.len > 0)
+        key.k1 = hash_bytes(key, action->flow.ptr, action->flow.len) + 4;
     for (unsigned i = 0; i < action->attribute_count; i++) {
         const struct chat_attribute *attribute = &action->attributes[i];
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { ACTION_SLICES = 14 };
+enum { ACTION_SLICES = 15 };
 
 static void action_slices(struct chat_action *action, struct slice *out[ACTION_SLICES])
 {
@@ -15,6 +15,7 @@ static void action_slices(struct chat_action *action, struct slice *out[ACTION_S
         &action->reason,
         &action->locale,
         &action->queue,
+        &action->flow,
         &action->page.url,
         &action->page.title,
         &action->page.referrer,

@@ -769,14 +769,22 @@ static enum err_code ladder_take(struct chat *chat, struct turn *turn, struct sl
                : ERR_OK;
 }
 
-static enum err_code hear_ladder(struct chat *chat, struct turn *turn, struct slice text,
-                                 uint32_t seq, struct err *err)
+/* What a flow that begins reads: of a button nothing, its words are only shown. */
+static struct slice begin_text(const struct chat_action *action, const struct bot_reply *reply)
+{
+    bool button = action->flow.len > 0 && slice_equal(action->flow, reply->flow);
+
+    return button ? SLICE_EMPTY : action->text;
+}
+
+static enum err_code hear_ladder(struct chat *chat, struct turn *turn,
+                                 const struct chat_action *action, uint32_t seq, struct err *err)
 {
     const char *locale = bot_locale(slice_of(turn->conv->locale));
     struct bot_reply reply;
 
-    if (bot_reply_get(chat, turn, text, &reply))
-        return ladder_take(chat, turn, text, seq, &reply, err);
+    if (bot_reply_get(chat, turn, action->text, action->flow, &reply))
+        return ladder_take(chat, turn, begin_text(action, &reply), seq, &reply, err);
     (void)bot_text_add(chat, turn, slice_of(bot_text(locale, BOT_TEXT_HANDOFF)), "human");
     return hand_over(chat, turn, &(struct handover){ .reason = "bot_off" }, err);
 }
@@ -791,14 +799,14 @@ static enum err_code digress(struct chat *chat, struct turn *turn, const struct 
 
     *mine = false;
     event->ladder = FLOW_LADDER_SILENT;
-    if (!bot_reply_get(chat, turn, action->text, reply))
+    if (!bot_reply_get(chat, turn, action->text, action->flow, reply))
         return ERR_OK;
     if (reply->handoff) {
         *mine = true;
         return ladder_take(chat, turn, action->text, seq, reply, err);
     }
     if (reply->flow.len > 0) {
-        rc = flow_begin(chat, turn, reply->flow, action->text, SLICE_EMPTY, mine, err);
+        rc = flow_begin(chat, turn, reply->flow, begin_text(action, reply), SLICE_EMPTY, mine, err);
         if (*mine && rc == ERR_OK)
             bot_trace_add(turn, seq, reply);
         return rc;
@@ -806,6 +814,24 @@ static enum err_code digress(struct chat *chat, struct turn *turn, const struct 
     if (!reply->unclear)
         event->ladder = FLOW_LADDER_ANSWERS;
     return ERR_OK;
+}
+
+/* A button names its flow, which begins above the one that runs. *mine: it has begun. */
+static enum err_code hear_button(struct chat *chat, struct turn *turn,
+                                 const struct chat_action *action, uint32_t seq, bool *mine,
+                                 struct err *err)
+{
+    struct bot_reply reply;
+    enum err_code rc;
+
+    *mine = false;
+    if (!bot_reply_get(chat, turn, action->text, action->flow, &reply) ||
+        !slice_equal(reply.flow, action->flow))
+        return ERR_OK;
+    rc = flow_begin(chat, turn, reply.flow, SLICE_EMPTY, SLICE_EMPTY, mine, err);
+    if (*mine && rc == ERR_OK)
+        bot_trace_add(turn, seq, &reply);
+    return rc;
 }
 
 /* *mine: the flow, or what came of it, has answered. */
@@ -823,7 +849,7 @@ static enum err_code hear_running(struct chat *chat, struct turn *turn,
         return work_lost(chat, turn, work, err);
     work_read(work, turn, action->text);
     if (work->reading.human && action->item_count == 0)
-        return hear_ladder(chat, turn, action->text, seq, err);
+        return hear_ladder(chat, turn, action, seq, err);
     event = message_event(work, action);
     rc = work_run(chat, turn, work, &event, err);
     if (rc == ERR_OK && work->out.verdict == FLOW_LADDER) {
@@ -853,11 +879,13 @@ enum err_code flow_hear(struct chat *chat, struct turn *turn, const struct chat_
     bool mine = false;
     enum err_code rc = ERR_OK;
 
-    if (flow_runs(turn->conv))
+    if (flow_runs(turn->conv) && action->flow.len > 0)
+        rc = hear_button(chat, turn, action, question_seq, &mine, err);
+    if (rc == ERR_OK && !mine && flow_runs(turn->conv))
         rc = hear_running(chat, turn, action, question_seq, &mine, err);
     if (rc != ERR_OK || mine)
         return rc;
-    return hear_ladder(chat, turn, action->text, question_seq, err);
+    return hear_ladder(chat, turn, action, question_seq, err);
 }
 
 /* ---- leaving --------------------------------------------------------------------------------- */

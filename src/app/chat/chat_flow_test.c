@@ -465,6 +465,58 @@ static void an_agent_or_the_api_begins_and_cancels_flows(void **state)
     assert_int_equal(drive_do(f->drive, &tell)->err.code, ERR_NOT_FOUND);
 }
 
+static void button(struct fixture *f, const char *text, const char *flow)
+{
+    struct chat_action send = drive_visitor_action(f->drive, CHAT_SEND, f->visitor, TAB);
+
+    look(f);
+    f->before = f->drive->event_count + 1;
+    drive_client_id(f->drive, &send);
+    send.conv = f->conv;
+    send.text = slice_of(text);
+    send.flow = slice_of(flow);
+    assert_int_equal(drive_do(f->drive, &send)->kind, CHAT_REPLY_ACK);
+    look(f);
+}
+
+/* Its words would fill the order's slot if they were read. */
+static void a_button_begins_its_flow_and_its_words_are_only_shown(void **state)
+{
+    struct fixture *f = *state;
+
+    begin(f, "hello");
+    button(f, "Return KF20260301", "returns");
+    assert_string_equal(find(f, KEFU__V1__EVENT__KIND__flow, "started")->text, "returns");
+    assert_string_equal(last(f)->slot, "order_id");
+    assert_int_equal(messages_with(f, "Return KF20260301"), 1);
+    say(f, "KF20260302");
+    assert_string_equal(last(f)->slot, "reason");
+}
+
+static void a_button_of_a_flow_that_is_none_is_a_message(void **state)
+{
+    struct fixture *f = *state;
+
+    begin(f, "hello");
+    button(f, "return an item", "nothing");
+    assert_string_equal(last(f)->slot, "order_id");
+}
+
+/* The flow that waits goes on when the other one is over. */
+static void a_button_interrupts_the_flow_that_runs(void **state)
+{
+    struct fixture *f = *state;
+
+    begin(f, "my size");
+    assert_string_equal(last(f)->slot, "size");
+    button(f, "Return", "returns");
+    assert_string_equal(last(f)->slot, "order_id");
+    say(f, "cancel");
+    look(f);
+    assert_int_equal(messages_with(f, "Stopped."), 1);
+    assert_string_equal(last(f)->slot, "size");
+}
+
 static void a_flow_that_is_gone_ends_at_a_person(void **state)
 {
     struct fixture *f = *state;
@@ -705,6 +757,9 @@ int main(void)
         CLAIM(a_turn_that_is_not_taken_leaves_the_flow_where_it_was),
         CLAIM(closing_ends_the_run_and_what_it_knew),
         CLAIM(an_agent_or_the_api_begins_and_cancels_flows),
+        CLAIM(a_button_begins_its_flow_and_its_words_are_only_shown),
+        CLAIM(a_button_of_a_flow_that_is_none_is_a_message),
+        REMEMBERS(a_button_interrupts_the_flow_that_runs),
         CLAIM(a_flow_that_is_gone_ends_at_a_person),
         REMEMBERS(what_a_contact_is_remembered_by_comes_into_its_record),
         REMEMBERS(what_is_to_be_remembered_outlives_a_crash_before_its_turn),

@@ -468,7 +468,8 @@ MUST_USE enum err_code chat_guard(struct chat *chat, struct turn *turn,
 void chat_guard_note(struct chat *chat, struct turn *turn, const struct bot_guard *guard);
 
 /* The ladder's reply to a text. False: no bot here. */
-bool bot_reply_get(struct chat *chat, struct turn *turn, struct slice text, struct bot_reply *out);
+bool bot_reply_get(struct chat *chat, struct turn *turn, struct slice text, struct slice flow,
+                   struct bot_reply *out);
 /* Its texts with their buttons. */
 void bot_reply_add(struct chat *chat, struct turn *turn, const struct bot_reply *reply);
 Kefu__V1__Event *bot_text_add(struct chat *chat, struct turn *turn, struct slice text,

@@ -117,11 +117,13 @@ struct bot_question chat_question(struct chat *chat, const struct conv *conv, st
     };
 }
 
-bool bot_reply_get(struct chat *chat, struct turn *turn, struct slice text, struct bot_reply *out)
+bool bot_reply_get(struct chat *chat, struct turn *turn, struct slice text, struct slice flow,
+                   struct bot_reply *out)
 {
     const struct conv *conv = turn->conv;
-    const struct bot_question question = chat_question(chat, conv, text);
+    struct bot_question question = chat_question(chat, conv, text);
 
+    question.flow = flow;
     return chat->options.ops.answer(chat->options.ops.ctx, conv->workspace, &question, &turn->arena,
                                     out);
 }

@@ -49,6 +49,7 @@ bool flow_host_head(struct slice source, struct flow_host_head *out, struct err 
     if (root != NULL && root->kind == FLOW_NODE_MAP) {
         text_take(flow_node_get(root, "flow"), out->name, FLOW_HOST_NAME_MAX);
         text_take(flow_node_get(root, "title"), out->title, FLOW_HOST_TITLE_MAX);
+        out->begins = flow_node_get(root, "start") != NULL;
         if (flow_node_get(root, "version") != NULL &&
             flow_node_int(flow_node_get(root, "version"), &number) && number > 0 &&
             number < INT32_MAX)

@@ -20,6 +20,7 @@ struct flow_host_head {
     char name[FLOW_HOST_NAME_MAX + 1];
     char title[FLOW_HOST_TITLE_MAX + 1];
     unsigned number;
+    bool begins; /* has a start; else it is only called */
 };
 /* What a source says of itself, though the rest may be wrong. false: not even that; err says where.
  */

@@ -119,6 +119,8 @@ MUST_USE enum err_code flow_set_add(struct flow_set *set, struct flow **flow, st
 const struct flow *flow_set_find(const struct flow_set *set, struct slice name, unsigned version);
 size_t flow_set_count(const struct flow_set *set);
 const struct flow *flow_set_at(const struct flow_set *set, size_t index);
+/* Whether it has a start of its own; else it is only called. */
+bool flow_begins(const struct flow *flow);
 /* The newest version that this intent (score in 1/EXPR_ONE) or exactly this phrase begins; NULL. */
 const struct flow *flow_set_match(const struct flow_set *set, struct slice intent, int64_t score,
                                   struct slice text);

@@ -130,6 +130,11 @@ static bool begins(const struct flow *flow, struct slice intent, int64_t score, 
     return false;
 }
 
+bool flow_begins(const struct flow *flow)
+{
+    return flow->phrases.count + flow->intents.count > 0;
+}
+
 const struct flow *flow_set_match(const struct flow_set *set, struct slice intent, int64_t score,
                                   struct slice text)
 {

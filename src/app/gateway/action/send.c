@@ -28,6 +28,7 @@ enum err_code gateway_map_send(const Kefu__V1__ClientFrame *frame, struct chat_a
         return rc;
     action->kind = CHAT_SEND;
     action->text = slice_of(in->text);
+    action->flow = slice_of(in->flow);
     action->items_are_files = in->n_files > 0;
     if (in->n_files > 0 && in->n_pick > 0)
         return err_set_field(err, ERR_INVALID, "send.files", "either files or pick");

@@ -8,6 +8,7 @@ enum err_code gateway_map_start(const Kefu__V1__ClientFrame *frame, struct chat_
     (void)arena;
     action->kind = CHAT_START;
     action->text = slice_of(frame->start->text);
+    action->flow = slice_of(frame->start->flow);
     gateway_page(frame->start->page, action);
     return gateway_client_id("start.clientId", frame->start->client_id, action, err);
 }

@@ -16,7 +16,8 @@ export type ToPanel =
   | { type: "page"; url: string; title: string; referrer: string }
   | { type: "shown"; shown: boolean; full: boolean }
   | { type: "user"; user: User }
-  | { type: "attributes"; attributes: Record<string, string> };
+  | { type: "attributes"; attributes: Record<string, string> }
+  | { type: "begin"; flow: string; text: string };
 
 export type ToLauncher =
   | { type: "ready" }

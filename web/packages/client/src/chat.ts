@@ -52,6 +52,8 @@ export interface SendOptions {
   pick?: string[];
   /** References of uploads that the pending ask wanted. */
   files?: string[];
+  /** Of a button: the flow that it begins; the text is only shown. */
+  flow?: string;
 }
 
 export interface Chat {
@@ -314,7 +316,10 @@ export function createChat(options: ChatOptions): Chat {
     for (const item of state.outbox) {
       if (item.conversationId !== "" || item.state !== "queued") continue;
       const { clientId, text } = item;
-      const action = item.action.start ? { send: { conversationId, clientId, text } } : item.action;
+      const flow = item.action.start?.flow;
+      const action = item.action.start
+        ? { send: { conversationId, clientId, text, ...(flow ? { flow } : {}) } }
+        : item.action;
       change(clientId, { conversationId, action });
     }
   }
@@ -406,13 +411,13 @@ export function createChat(options: ChatOptions): Chat {
       if (!conversation?.more || !first || fetching.has(conversationId)) return;
       await fetch(conversation, { beforeSeq: first.seq, limit: PAGE_EVENTS });
     },
-    send({ conversationId, text, pick, files }) {
+    send({ conversationId, text, pick, files, flow }) {
       stopTyping(conversationId);
       return put(
         conversationId,
         (clientId) =>
           conversationId === ""
-            ? { start: { clientId, text } }
+            ? { start: { clientId, text, ...(flow ? { flow } : {}) } }
             : {
                 send: {
                   conversationId,
@@ -420,6 +425,7 @@ export function createChat(options: ChatOptions): Chat {
                   text,
                   ...(pick ? { pick } : {}),
                   ...(files ? { files } : {}),
+                  ...(flow ? { flow } : {}),
                 },
               },
         text,

@@ -67,6 +67,10 @@ function createCommands(launcher: Launcher, listeners: Map<string, Set<Listener>
     setUser: (user) => launcher.tell({ type: "user", user: readUser(user) }),
     set: (attributes) =>
       launcher.tell({ type: "attributes", attributes: cleanAttributes(attributes) }),
+    begin(flow, text) {
+      launcher.open();
+      launcher.tell({ type: "begin", flow: String(flow ?? ""), text: String(text ?? "") });
+    },
     on(name, listener) {
       if (typeof listener !== "function") return;
       const set = listeners.get(String(name)) ?? new Set();

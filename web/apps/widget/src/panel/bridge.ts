@@ -12,7 +12,7 @@ export function createBridge(parentOrigin: string, onMessage: (message: ToPanel)
   const embedded = window.parent !== window && parentOrigin !== "";
   addEventListener("message", (event: MessageEvent) => {
     if (!embedded || event.origin !== parentOrigin || event.source !== window.parent) return;
-    const message = unwrap<ToPanel>(event.data, ["page", "shown", "user", "attributes"]);
+    const message = unwrap<ToPanel>(event.data, ["page", "shown", "user", "attributes", "begin"]);
     if (message) onMessage(message);
   });
   return {

@@ -14,7 +14,7 @@ import { unreadCount, type ChatState } from "@kefu/client/state";
 import { webSocketTransport } from "@kefu/client/websocket";
 import { cleanAttributes, type ToPanel, type User } from "../messages.ts";
 import { createBridge } from "./bridge.ts";
-import { currentConversation } from "./model.ts";
+import { currentConversation, targetConversation } from "./model.ts";
 import { download, upload } from "./upload.ts";
 import type { Params } from "./params.ts";
 
@@ -135,6 +135,13 @@ export function createPanel(params: Params): Panel {
     chat.session.tell({ identify: { ...user, attributes } });
   }
 
+  /** A button of the page: its words are shown as the visitor's, its flow begins. */
+  function begin(flow: string, text: string): void {
+    if (flow === "" || text.trim() === "") return;
+    const conversationId = targetConversation(currentConversation(chat.state()));
+    chat.send({ conversationId, text, flow });
+  }
+
   function onMessage(message: ToPanel): void {
     switch (message.type) {
       case "page":
@@ -156,6 +163,9 @@ export function createPanel(params: Params): Panel {
       case "attributes":
         attributes = { ...attributes, ...cleanAttributes(message.attributes) };
         identify();
+        break;
+      case "begin":
+        begin(String(message.flow).slice(0, 120), String(message.text).slice(0, 500));
         break;
     }
   }

@@ -118,3 +118,15 @@ export async function tryStep(body: Record<string, unknown>): Promise<FlowTryRep
 export async function loadFlowView(conversationId: string): Promise<FlowView> {
   return FlowView.decode(await call("GET", `conversations/${conversationId}/flow`));
 }
+
+/** Begins, cancels or tells something to a conversation's flow. */
+export async function tellFlow(conversationId: string, event: string, name = ""): Promise<void> {
+  await call("POST", `conversations/${conversationId}/flow`, { body: { event, name } });
+}
+
+/** The versions in force, by name. */
+export async function publishedFlows(): Promise<Flow[]> {
+  const store = useFlows();
+  if (store.list.length === 0) await store.load();
+  return store.list.filter((flow) => flow.state === "published");
+}

@@ -58,6 +58,9 @@ export const strings = defineStrings({
       agent: "an agent",
     } as Record<string, string>,
     waitsFor: (what: string) => `waits for ${what}`,
+    choose: "Begin a flow",
+    beginHint: "The bot takes the conversation and asks the visitor.",
+    stop: "Stop the flow",
   },
   zh: {
     title: "流程",
@@ -110,5 +113,8 @@ export const strings = defineStrings({
       string
     >,
     waitsFor: (what: string) => `等待${what}`,
+    choose: "发起流程",
+    beginHint: "会话将交给机器人，由它询问访客。",
+    stop: "停止流程",
   },
 });
