@@ -171,6 +171,29 @@ test("a page of another site cannot open a socket", async () => {
   assert.match(error.message, /403/);
 });
 
+test("a frame without an id is told what is wrong, and nothing else", async () => {
+  const { session, conversationId } = await started("退货流程");
+  session.tell({ id: 0, read: { conversationId, seq: 1 } });
+  session.tell({ id: 0, fetch: { conversationId, limit: 201 } });
+  session.tell({ id: 0, fetch: { conversationId: "1" } });
+  const wrong = (field: string, code: string) =>
+    session.wait(
+      (frame) =>
+        frame["id"] === undefined &&
+        (frame["error"]?.field ?? "") === field &&
+        frame["error"]?.code === code,
+    );
+  await wrong("fetch.limit", "invalid");
+  await wrong("", "not_found");
+  assert.ok(!session.frames.some((frame) => frame["id"] === 0));
+  assert.ok(
+    !session.frames.some(
+      (frame) =>
+        frame["id"] === undefined && (frame["ack"] ?? frame["history"]),
+    ),
+  );
+});
+
 test("frames by POST and a stream do what a socket does", async () => {
   const { session, conversationId } = await started("退货流程");
   const token = welcomeOf(session)["visitorToken"] as string;

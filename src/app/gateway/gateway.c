@@ -346,7 +346,7 @@ void gateway_frame_build(const struct chat_reply *reply, struct gateway_frame *r
     Kefu__V1__ServerFrame *frame = &room->frame;
 
     kefu__v1__server_frame__init(frame);
-    frame->id = (uint32_t)reply->cookie;
+    frame->id = (uint32_t)reply->cookie; /* gateway_cookie */
     switch (reply->kind) {
     case CHAT_REPLY_ACK:
         kefu__v1__ack__init(&room->ack);
@@ -407,6 +407,8 @@ void gateway_answer(struct gateway *gateway, uint64_t handle, const Kefu__V1__Se
     }
     if (frame->body_case == KEFU__V1__SERVER_FRAME__BODY_HISTORY)
         gateway_session_head(session, frame->history->conversation_id, frame->history->head_seq);
+    if (frame->id == 0 && frame->body_case != KEFU__V1__SERVER_FRAME__BODY_ERROR)
+        return; /* to a frame without an id: nobody waits for it */
     /* An answer that doesn't fit: the client asks again after it reconnects. */
     if (!gateway_session_send(session, frame))
         gateway_session_close(session, GATEWAY_CLOSE_BUSY, "reader too slow");

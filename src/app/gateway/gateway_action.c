@@ -189,7 +189,8 @@ static enum err_code map_run(struct gateway_session *session, const Kefu__V1__Cl
 void gateway_action(struct gateway_session *session, const Kefu__V1__ClientFrame *frame)
 {
     const struct gateway_ops *ops = &session->gateway->options.ops;
-    struct chat_action action = { .from = gateway_session_ref(session), .cookie = frame->id };
+    struct chat_action action = { .from = gateway_session_ref(session),
+                                  .cookie = gateway_cookie(frame->id) };
     struct err err = { 0 };
     enum err_code rc;
 

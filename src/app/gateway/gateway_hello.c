@@ -84,7 +84,7 @@ static void visitor_hello(struct gateway_session *session, const Kefu__V1__Hello
         hello_fault(session, &err);
         return;
     }
-    action.cookie = session->hello_id;
+    action.cookie = gateway_cookie(session->hello_id);
     action.workspace = site.workspace;
     action.site = site.id;
     action.visitor = (struct visitor_id){ session->visitor };

@@ -89,6 +89,13 @@ struct gateway {
     unsigned revoked_next;
 };
 
+/* What chat hands back with its reply. A frame without an id wants no answer when all is well, but
+ * its fault is told all the same; to chat, 0 would mean that nobody listens. */
+static inline uint64_t gateway_cookie(uint32_t frame_id)
+{
+    return frame_id != 0 ? frame_id : UINT64_C(1) << 32;
+}
+
 struct gateway_session *gateway_session_find(struct gateway *gateway, uint64_t handle);
 struct chat_session gateway_session_ref(const struct gateway_session *session);
 void gateway_session_close(struct gateway_session *session, unsigned code, const char *reason);

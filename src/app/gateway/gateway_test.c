@@ -29,7 +29,8 @@ struct fixture {
     size_t pending;         /* in the link's queue */
     bool full;              /* submit finds no room */
     bool link_full;
-    char item[64]; /* the first file of the message submitted last */
+    char item[64];   /* the first file of the message submitted last */
+    uint64_t cookie; /* of the action submitted last */
     unsigned submitted, unsubscribed, inbox_off, statuses;
 };
 
@@ -68,6 +69,7 @@ static bool on_submit(void *ctx, const struct chat_action *action)
     if (action->items_are_files)
         snprintf(f->item, sizeof(f->item), "%.*s", SLICE_ARGS(action->items[0]));
     f->submitted += !f->full;
+    f->cookie = action->cookie;
     return !f->full;
 }
 
@@ -282,6 +284,31 @@ static void a_frame_that_cannot_be_read_is_answered_with_its_id(void **state)
     assert_memory_equal(f->sent, "{\"error\"", 8);
 }
 
+static void a_frame_without_an_id_is_told_its_fault_and_nothing_else(void **state)
+{
+    static const enum chat_reply_kind kinds[] = { CHAT_REPLY_ERROR, CHAT_REPLY_ACK };
+    struct fixture *f = *state;
+    struct err err = { .code = ERR_NOT_FOUND, .text = "no such conversation" };
+
+    for (size_t i = 0; i < LENGTH_OF(kinds); i++) {
+        struct chat_reply reply = { .kind = kinds[i], .err = &err };
+        struct gateway_frame room;
+
+        opened(f, false);
+        frame(f, i == 0 ? "{\"read\":{\"conversationId\":\"41\",\"seq\":1}}"
+                        : "{\"id\":0,\"read\":{\"conversationId\":\"41\",\"seq\":1}}");
+        assert_int_not_equal(f->cookie, 0);
+        reply.cookie = f->cookie;
+        gateway_frame_build(&reply, &room);
+        gateway_answer(f->gateway, f->session, &room.frame);
+        if (kinds[i] == CHAT_REPLY_ERROR)
+            assert_memory_equal(f->sent, "{\"error\":{\"code\":\"not_found\"", 28);
+        else
+            assert_non_null(strstr(f->sent, "\"welcome\""));
+        gateway_session_gone(f->gateway, f->session);
+    }
+}
+
 /* What watches and is not taken off is pushed to for ever. */
 static void an_off_without_room_is_made_up_for_when_the_session_goes(void **state)
 {
@@ -423,6 +450,7 @@ int main(void)
         TEST(a_deleted_tokens_socket_is_closed),
         TEST(a_token_has_no_presence),
         TEST(a_frame_that_cannot_be_read_is_answered_with_its_id),
+        TEST(a_frame_without_an_id_is_told_its_fault_and_nothing_else),
         TEST(a_reader_too_slow_for_rows_keeps_room_for_answers),
         TEST(a_row_that_was_refused_is_a_gap_told_before_the_next_one),
         TEST(an_off_without_room_is_made_up_for_when_the_session_goes),
