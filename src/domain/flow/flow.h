@@ -112,9 +112,12 @@ void flow_schema_markdown(struct buf *out);
 /* ---- sets ---- */
 struct flow_set;
 struct flow_set *flow_set_create(void);
-void flow_set_destroy(struct flow_set **set); /* with its flows */
+void flow_set_destroy(struct flow_set **set); /* with the flows that it took */
 /* Takes the flow. ERR_CONFLICT: that name and version is there. */
 MUST_USE enum err_code flow_set_add(struct flow_set *set, struct flow **flow, struct err *err);
+/* Borrows it: the flow must outlive the set. */
+MUST_USE enum err_code flow_set_share(struct flow_set *set, const struct flow *flow,
+                                      struct err *err);
 /* version 0: the newest. */
 const struct flow *flow_set_find(const struct flow_set *set, struct slice name, unsigned version);
 size_t flow_set_count(const struct flow_set *set);

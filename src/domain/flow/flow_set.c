@@ -10,8 +10,9 @@
 #include "text.h"
 
 struct entry {
-    struct flow *flow;
-    uint32_t next; /* older version of the same name: index + 1, or 0 */
+    const struct flow *flow;
+    struct flow *owned; /* the same, or NULL: somebody else's */
+    uint32_t next;      /* older version of the same name: index + 1, or 0 */
 };
 
 struct flow_set {
@@ -35,7 +36,7 @@ void flow_set_destroy(struct flow_set **set)
     if (*set == NULL)
         return;
     for (size_t i = 0; i < (*set)->count; i++)
-        free((*set)->entries[i].flow);
+        flow_destroy(&(*set)->entries[i].owned);
     free((*set)->entries);
     free((*set)->heads);
     free(*set);
@@ -76,26 +77,35 @@ const struct flow *flow_set_get(const struct flow_set *set, uint64_t hash, unsig
 
 enum err_code flow_set_add(struct flow_set *set, struct flow **flow, struct err *err)
 {
-    uint64_t hash = (*flow)->hash;
+    enum err_code rc = flow_set_share(set, *flow, err);
+
+    if (rc == ERR_OK) {
+        set->entries[set->count - 1].owned = *flow;
+        *flow = NULL;
+    }
+    return rc;
+}
+
+enum err_code flow_set_share(struct flow_set *set, const struct flow *flow, struct err *err)
+{
     uint32_t index = (uint32_t)set->count + 1;
     uint32_t *link;
 
-    if (flow_set_get(set, hash, (*flow)->version) != NULL)
+    if (flow_set_get(set, flow->hash, flow->version) != NULL)
         return err_set(err, ERR_CONFLICT, "flow %s version %u is there already",
-                       flow_str(*flow, (*flow)->name), (*flow)->version);
+                       flow_str(flow, flow->name), flow->version);
     if (set->count == set->cap) {
         set->cap = set->cap == 0 ? 32 : 2 * set->cap;
         set->entries = mem_realloc(set->entries, set->cap * sizeof(*set->entries));
     }
     if (set->count * 2 > set->mask)
         heads_grow(set);
-    set->entries[set->count++] = (struct entry){ .flow = *flow };
-    link = &set->heads[head_find(set, hash)];
-    while (*link != 0 && set->entries[*link - 1].flow->version > (*flow)->version)
+    set->entries[set->count++] = (struct entry){ .flow = flow };
+    link = &set->heads[head_find(set, flow->hash)];
+    while (*link != 0 && set->entries[*link - 1].flow->version > flow->version)
         link = &set->entries[*link - 1].next;
     set->entries[index - 1].next = *link;
     *link = index;
-    *flow = NULL;
     return ERR_OK;
 }
 
