@@ -170,6 +170,12 @@ enum err_code model_file_map(const char *folder, uint64_t id, size_t bytes_max,
     return rc;
 }
 
+void model_file_rest(const struct model_map *map)
+{
+    if (map->bytes != NULL)
+        (void)madvise(map->bytes, map->len, MADV_DONTNEED); /* a hint: without it, only larger */
+}
+
 void model_file_unmap(struct model_map *map)
 {
     if (map->bytes != NULL)

@@ -37,6 +37,9 @@ struct model_map {
 };
 MUST_USE enum err_code model_file_map(const char *folder, uint64_t id, size_t bytes_max,
                                       struct model_map *out, struct err *err);
+/* All of it was read once, to be checked: the pages are left to the system's cache, and come back
+ * as they are used. */
+void model_file_rest(const struct model_map *map);
 void model_file_unmap(struct model_map *map);
 
 #endif

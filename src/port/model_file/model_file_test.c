@@ -47,6 +47,8 @@ static void what_is_written_is_read_and_mapped(void **state)
     assert_true(slice_equal_text(buf_slice(&out), "{}"));
     assert_int_equal(model_file_map(f->folder, 7, 5, &map, NULL), ERR_OK);
     assert_memory_equal(map.bytes, "model", 5);
+    model_file_rest(&map);
+    assert_memory_equal(map.bytes, "model", 5); /* and comes back */
     assert_int_equal(model_file_write(f->folder, 7, MODEL_FILE_MODEL, SLICE_LITERAL("other"), NULL),
                      ERR_OK);
     assert_memory_equal(map.bytes, "model", 5); /* a mapped one stays what it was */
