@@ -14,4 +14,16 @@ char *mem_strndup(const char *ptr, size_t len) __attribute__((malloc, returns_no
 /* NULL when bytes > bytes_max or memory is out. */
 void *mem_try_alloc(size_t bytes, size_t bytes_max) __attribute__((malloc));
 
+/* How the heaps of this process keep what is freed: above every buffer of a turn and of settling,
+ * since giving memory back and faulting it in again stops a shard for milliseconds while people
+ * talk. At the start, before other threads. */
+enum {
+    MEM_HEAP_MAP_BYTES = 32 * 1024 * 1024,
+    MEM_HEAP_TRIM_BYTES = 64 * 1024 * 1024,
+};
+void mem_heap_tune(void);
+/* Gives back the free end of the calling thread's heap: after a job that needed much more than it
+ * leaves. Only the thread itself can do that; what is free in between, malloc_trim gives back. */
+void mem_heap_rest(void);
+
 #endif

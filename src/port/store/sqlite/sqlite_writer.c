@@ -9,6 +9,7 @@
 #include "sqlite_priv.h"
 
 #include "log.h"
+#include "mem.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -55,6 +56,7 @@ void writer_release(struct sqlite_store *store)
 
     pthread_mutex_lock(&writer->lock);
     writer->busy = false;
+    writer->idle_since_us = clock_mono_us(&store->clock); /* what caused it used memory too */
     pthread_cond_broadcast(&writer->changed);
     pthread_mutex_unlock(&writer->lock);
 }
@@ -264,6 +266,7 @@ static void checkpoint_ask(struct sqlite_store *store)
 static void work_relax(struct sqlite_store *store)
 {
     sqlite3_db_release_memory(store->writer.db.handle);
+    mem_heap_rest();
     malloc_trim(0);
     checkpoint_ask(store);
 }
@@ -454,6 +457,9 @@ enum err_code writer_start(struct sqlite_store *store, struct err *err)
     if (!thread_start(&writer->thread, writer_run, store, "kefu-settle"))
         return err_set(err, ERR_IO, "cannot start the writer thread");
     writer->started = true;
+    pthread_mutex_lock(&writer->lock);
+    writer->idle_since_us = clock_mono_us(&store->clock); /* whoever starts has read a lot */
+    pthread_mutex_unlock(&writer->lock);
     if (!thread_start(&writer->checkpointer, checkpoint_thread_run, store, "kefu-checkpoint")) {
         writer_stop(store);
         return err_set(err, ERR_IO, "cannot start the checkpoint thread");
