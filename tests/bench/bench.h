@@ -65,7 +65,10 @@ void bench_process_start(struct bench_process *process, char *const argv[]);
 void bench_process_stop(struct bench_process *process);
 double bench_process_cpu_us(pid_t pid);        /* user + system of all its threads */
 double bench_process_private_bytes(pid_t pid); /* Private_Clean + Private_Dirty of smaps_rollup */
-double bench_kernel_socket_bytes(void);        /* of this machine: slab + tcp memory */
+/* Of these, what the process itself holds: no page of a file. How many pages of programs, libraries
+ * and models count as private changes with who else has them open and when they were written. */
+double bench_process_anonymous_bytes(pid_t pid);
+double bench_kernel_socket_bytes(void); /* of this machine: slab + tcp memory */
 bool bench_program_found(const char *name, char *path, size_t path_size);
 uint16_t bench_free_port(void);
 void bench_temp_dir(char *path, size_t size);

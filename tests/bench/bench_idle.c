@@ -2,7 +2,14 @@
 /* idle: visitor sessions that opened a conversation and fell silent, until the server keeps nothing
  * of their conversations in memory. Bytes per session are the slope between two counts, so that
  * what the process costs at all does not blur it. One process may open 20,000 files on the smaller
- * machines, so more sessions need more servers, each with a client process of its own. */
+ * machines, so more sessions need more servers, each with a client process of its own.
+ *
+ * Memory is anonymous memory, read when it no longer changes: a server gives back what work left
+ * behind a second after a change in the store, and there is one every 20 s at least. baseBytes is
+ * of a first start, which fills the demo and trains a model; baseAfterRestartBytes of the next
+ * start on the same data, with all these conversations. The ...FileBytes are private pages of files
+ * beside it (program, libraries, model): the system takes them back when it likes, and they stop
+ * counting when another process has them open. */
 #include "bench_server.h"
 #include "bench_ws.h"
 #include "mem.h"
@@ -18,6 +25,9 @@ enum {
     IDLE_RAMP = 256,
     IDLE_WATCH_SECONDS = 5,
     IDLE_QUIET_SECONDS_MAX = 120, /* the server lets go of silent conversations after 30 s */
+    IDLE_STEADY_SAMPLES = 12,     /* that differ by no more than IDLE_STEADY_BYTES */
+    IDLE_STEADY_MS = 2000,        /* between two */
+    IDLE_STEADY_BYTES = 64 * 1024,
 };
 
 struct idle_load {
@@ -85,6 +95,30 @@ static void open_until(struct idle_load *load, unsigned count, uint16_t port, un
     }
 }
 
+static void listen_for(struct idle_load *load, int64_t us)
+{
+    for (int64_t end = bench_now_us() + us; bench_now_us() < end;)
+        bench_ws_poll(load->pool, 10000);
+}
+
+static double steady_bytes(struct idle_load *load, pid_t pid)
+{
+    int64_t end = bench_now_us() + IDLE_QUIET_SECONDS_MAX * 1000000LL;
+    double last = bench_process_anonymous_bytes(pid);
+
+    for (int same = 1; same < IDLE_STEADY_SAMPLES;) {
+        double now;
+
+        listen_for(load, IDLE_STEADY_MS * 1000LL);
+        now = bench_process_anonymous_bytes(pid);
+        same = now - last <= IDLE_STEADY_BYTES && last - now <= IDLE_STEADY_BYTES ? same + 1 : 1;
+        last = now;
+        if (bench_now_us() > end)
+            bench_fail("memory is not steady after %d s", IDLE_QUIET_SECONDS_MAX);
+    }
+    return last;
+}
+
 /* Until nothing of a conversation is in memory and everything is settled and indexed. */
 static void silence_wait(struct idle_load *load, uint16_t port)
 {
@@ -93,8 +127,7 @@ static void silence_wait(struct idle_load *load, uint16_t port)
     while (bench_metric(port, "chat_live_conversations") > 0 ||
            bench_metric(port, "store_settle_backlog") > 0 ||
            bench_metric(port, "store_search_backlog") > 0) {
-        for (int64_t until = bench_now_us() + 500000; bench_now_us() < until;)
-            bench_ws_poll(load->pool, 10000);
+        listen_for(load, 500 * 1000);
         if (bench_now_us() > end)
             bench_fail("%.0f conversations are still in memory after %d s",
                        bench_metric(port, "chat_live_conversations"), IDLE_QUIET_SECONDS_MAX);
@@ -102,8 +135,27 @@ static void silence_wait(struct idle_load *load, uint16_t port)
 }
 
 struct idle_result {
-    double user_bytes, kernel_bytes, base_bytes, cpu_percent, total_bytes;
+    double user_bytes, kernel_bytes, cpu_percent, total_bytes;
+    double base_bytes, base_file_bytes, restart_bytes, restart_file_bytes;
 };
+
+static void base_measure(struct idle_load *load, pid_t pid, double *own, double *files)
+{
+    *own = steady_bytes(load, pid);
+    *files = bench_process_private_bytes(pid) - *own;
+}
+
+/* Ends the server, starts it again on its data, and ends it. */
+static void restart_measure(struct bench_server *server, struct idle_result *out)
+{
+    struct idle_load load = { .pool = bench_ws_pool_create(&idle_ops, 1) };
+
+    bench_server_stop(server, true);
+    bench_server_start(server);
+    base_measure(&load, server->process.pid, &out->restart_bytes, &out->restart_file_bytes);
+    bench_ws_pool_destroy(&load.pool);
+    bench_server_stop(server, false);
+}
 
 static void idle_one(unsigned sessions, struct idle_result *out,
                      void (*held)(const struct idle_result *result, void *ctx), void *held_ctx)
@@ -116,33 +168,33 @@ static void idle_one(unsigned sessions, struct idle_result *out,
     double kernel[2];
     double cpu;
     int64_t from;
+    pid_t pid;
 
     bench_server_start(&server);
     load_of = &load;
     load.site_key = server.site_key;
     load.pool = bench_ws_pool_create(&idle_ops, sessions);
-    out->base_bytes = bench_process_private_bytes(server.process.pid);
+    pid = server.process.pid;
+    base_measure(&load, pid, &out->base_bytes, &out->base_file_bytes);
     open_until(&load, first, server.process.port, &made);
     silence_wait(&load, server.process.port);
-    user[0] = bench_process_private_bytes(server.process.pid);
+    user[0] = steady_bytes(&load, pid);
     kernel[0] = bench_kernel_socket_bytes();
     open_until(&load, sessions, server.process.port, &made);
     silence_wait(&load, server.process.port);
-    user[1] = bench_process_private_bytes(server.process.pid);
+    user[1] = steady_bytes(&load, pid);
     kernel[1] = bench_kernel_socket_bytes();
     out->user_bytes = (user[1] - user[0]) / (sessions - first > 0 ? sessions - first : 1);
     out->kernel_bytes = (kernel[1] - kernel[0]) / 2 / (sessions - first > 0 ? sessions - first : 1);
     out->total_bytes = user[1];
-    cpu = bench_process_cpu_us(server.process.pid);
+    cpu = bench_process_cpu_us(pid);
     from = bench_now_us();
-    while (bench_now_us() - from < IDLE_WATCH_SECONDS * 1000000LL)
-        bench_ws_poll(load.pool, 10000);
-    out->cpu_percent =
-        (bench_process_cpu_us(server.process.pid) - cpu) * 100 / (double)(bench_now_us() - from);
+    listen_for(&load, IDLE_WATCH_SECONDS * 1000000LL);
+    out->cpu_percent = (bench_process_cpu_us(pid) - cpu) * 100 / (double)(bench_now_us() - from);
     if (held != NULL)
         held(out, held_ctx);
     bench_ws_pool_destroy(&load.pool);
-    bench_server_stop(&server, false);
+    restart_measure(&server, out);
     load_of = NULL;
 }
 
@@ -150,24 +202,35 @@ static void idle_one(unsigned sessions, struct idle_result *out,
 
 struct idle_child {
     pid_t pid;
-    int result_fd; /* from it: what it measured, while it holds its sessions */
+    int result_fd; /* from it: what it measured, while it holds its sessions and at its end */
     int go_fd;     /* to it: closed when it may let go */
 };
+
+static void child_tell(const struct idle_child *child, const struct idle_result *result)
+{
+    if (write(child->result_fd, result, sizeof(*result)) != (ssize_t)sizeof(*result))
+        bench_fail("pipe: %s", strerror(errno));
+}
+
+static void child_ask(const struct idle_child *child, struct idle_result *out)
+{
+    if (read(child->result_fd, out, sizeof(*out)) != (ssize_t)sizeof(*out))
+        bench_fail("a server did not hold its sessions");
+}
 
 static void child_held(const struct idle_result *result, void *ctx)
 {
     const struct idle_child *child = ctx;
     char byte;
 
-    if (write(child->result_fd, result, sizeof(*result)) != (ssize_t)sizeof(*result))
-        bench_fail("pipe: %s", strerror(errno));
+    child_tell(child, result);
     while (read(child->go_fd, &byte, 1) > 0)
         continue;
 }
 
 static void child_start(struct idle_child *child, unsigned sessions)
 {
-    struct idle_result result;
+    struct idle_result result = { 0 };
     int results[2];
     int go[2];
 
@@ -179,6 +242,7 @@ static void child_start(struct idle_child *child, unsigned sessions)
         close(results[0]);
         close(go[1]);
         idle_one(sessions, &result, child_held, child);
+        child_tell(child, &result);
         exit(0);
     }
     close(results[1]);
@@ -198,17 +262,22 @@ static void idle_many(unsigned servers, unsigned sessions, struct idle_result *s
     for (unsigned i = 0; i < servers; i++) {
         struct idle_result one;
 
-        if (read(children[i].result_fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
-            bench_fail("server %u did not hold its sessions", i + 1);
+        child_ask(&children[i], &one);
         sum->user_bytes += one.user_bytes / servers;
         sum->kernel_bytes += one.kernel_bytes / servers;
         sum->base_bytes += one.base_bytes / servers;
+        sum->base_file_bytes += one.base_file_bytes / servers;
         sum->cpu_percent += one.cpu_percent;
         sum->total_bytes += one.total_bytes;
     }
     /* A later child has inherited the earlier ones' pipes: the last one is let go first. */
     for (unsigned i = servers; i-- > 0;) {
+        struct idle_result one;
+
         close(children[i].go_fd);
+        child_ask(&children[i], &one);
+        sum->restart_bytes += one.restart_bytes / servers;
+        sum->restart_file_bytes += one.restart_file_bytes / servers;
         waitpid(children[i].pid, NULL, 0);
     }
 }
@@ -231,6 +300,9 @@ int bench_idle_main(const struct bench_args *args)
     bench_report_number(&report, "userBytesPerSession", result.user_bytes);
     bench_report_number(&report, "kernelBytesPerSession", result.kernel_bytes);
     bench_report_number(&report, "baseBytes", result.base_bytes);
+    bench_report_number(&report, "baseFileBytes", result.base_file_bytes);
+    bench_report_number(&report, "baseAfterRestartBytes", result.restart_bytes);
+    bench_report_number(&report, "baseAfterRestartFileBytes", result.restart_file_bytes);
     bench_report_number(&report, "privateBytes", result.total_bytes);
     bench_report_number(&report, "cpuPercentIdle", result.cpu_percent);
     bench_report_end(&report);

@@ -279,7 +279,8 @@ double bench_process_cpu_us(pid_t pid)
     return (double)(user + system) * 1e6 / (double)sysconf(_SC_CLK_TCK);
 }
 
-double bench_process_private_bytes(pid_t pid)
+/* The sum of these lines of smaps_rollup; `second` may be NULL. */
+static double process_bytes(pid_t pid, const char *first, const char *second)
 {
     char path[64];
     char line[256];
@@ -291,14 +292,24 @@ double bench_process_private_bytes(pid_t pid)
     if (file == NULL)
         bench_fail("cannot read %s: errno %d", path, errno);
     while (fgets(line, sizeof(line), file) != NULL) {
-        unsigned long value;
+        const char *colon = strchr(line, ':');
+        struct slice name = slice_make(line, colon != NULL ? (size_t)(colon - line) : 0);
 
-        if (sscanf(line, "Private_Clean: %lu kB", &value) == 1 ||
-            sscanf(line, "Private_Dirty: %lu kB", &value) == 1)
-            kib += (double)value;
+        if (slice_equal_text(name, first) || (second != NULL && slice_equal_text(name, second)))
+            kib += strtod(colon + 1, NULL);
     }
     fclose(file);
     return kib * 1024;
+}
+
+double bench_process_private_bytes(pid_t pid)
+{
+    return process_bytes(pid, "Private_Clean", "Private_Dirty");
+}
+
+double bench_process_anonymous_bytes(pid_t pid)
+{
+    return process_bytes(pid, "Anonymous", NULL);
 }
 
 double bench_kernel_socket_bytes(void)
