@@ -195,6 +195,21 @@ void learn_model_close(struct learn_model *model)
     model->id = 0;
 }
 
+enum err_code learn_live_id(struct store *store, uint64_t workspace, uint64_t *id, struct err *err)
+{
+    struct learn_models models;
+    struct arena arena;
+    enum err_code rc;
+
+    *id = 0;
+    arena_init(&arena, LEARN_PAGE_BYTES_MAX);
+    rc = learn_models(store, workspace, &arena, &models, err);
+    for (size_t i = 0; rc == ERR_OK && i < models.n && *id == 0; i++)
+        *id = models.items[i]->live ? models.items[i]->id : 0;
+    arena_fini(&arena);
+    return rc;
+}
+
 static bool open_or_log(const char *folder, const Kefu__V1__Model *model, struct learn_model *out)
 {
     struct err err = { 0 };

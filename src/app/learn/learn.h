@@ -92,6 +92,9 @@ struct learn_model {
 MUST_USE enum err_code learn_model_open(const char *folder, uint64_t id, struct learn_model *out,
                                         struct err *err);
 void learn_model_close(struct learn_model *model);
+/* [worker] The record of the live model; 0: none is live. */
+MUST_USE enum err_code learn_live_id(struct store *store, uint64_t workspace, uint64_t *id,
+                                     struct err *err);
 /* [worker] The live model; when its file is damaged that is logged with its reason and the newest
  * other one that can be opened stands in. No model at all is out->model == NULL. */
 MUST_USE enum err_code learn_live_open(struct store *store, const char *folder, uint64_t workspace,

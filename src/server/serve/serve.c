@@ -5,7 +5,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +24,6 @@
 
 enum {
     PATH_BYTES = CONFIG_TEXT_MAX + 32,
-    /* Above every buffer of a turn and of settling: while people talk, giving memory back and
-     * faulting it in again stops a shard for milliseconds. The store gives all of it back when it
-     * has been idle for a second. */
-    HEAP_MAP_BYTES = 32 * 1024 * 1024,
-    HEAP_TRIM_BYTES = 64 * 1024 * 1024,
 };
 
 static void data_path(const struct server *server, const char *name, char out[PATH_BYTES])
@@ -382,6 +376,15 @@ static void server_stop(struct server *server)
     api_destroy(&server->api);
 }
 
+static enum err_code first_load(struct server *server, struct err *err)
+{
+    const struct directory_source source = { .store = server->store,
+                                             .models = server->models,
+                                             .now_ms = clock_wall_ms(&clock_system) };
+
+    return directory_load(&source, &server->directory, err);
+}
+
 static enum err_code server_start(struct server *server, struct err *err)
 {
     enum err_code rc = http_trust_parse(
@@ -404,7 +407,7 @@ static enum err_code server_start(struct server *server, struct err *err)
     if (rc == ERR_OK)
         rc = learn_recover(&server->learn, server->jobs, &server->job_count, err);
     if (rc == ERR_OK)
-        rc = directory_load(server->store, server->models, &server->directory, err);
+        rc = first_load(server, err);
     if (rc == ERR_OK)
         rc = threads_start(server, err);
     return rc;
@@ -430,13 +433,6 @@ static uint32_t shard_count(const struct config *config)
     return cores < 1 ? 1 : cores > SHARD_COUNT_MAX ? SHARD_COUNT_MAX : (uint32_t)cores;
 }
 
-/* glibc would raise its thresholds by itself, with the blocks that are freed; set, they stay. */
-static void heap_tune(void)
-{
-    mallopt(M_MMAP_THRESHOLD, HEAP_MAP_BYTES);
-    mallopt(M_TRIM_THRESHOLD, HEAP_TRIM_BYTES);
-}
-
 enum err_code serve_run(const struct config *config, struct err *err)
 {
     struct server server = { .config = config,
@@ -446,7 +442,7 @@ enum err_code serve_run(const struct config *config, struct err *err)
     sigset_t signals;
     enum err_code rc;
 
-    heap_tune();
+    mem_heap_tune();
     log_start(config);
     files_raise();
     sigaction(SIGPIPE, &ignore, NULL);

@@ -342,7 +342,7 @@ static const struct flow_set *chat_flows(void *ctx, struct workspace_id workspac
     struct node *node = ctx;
     const struct directory_workspace *found = directory_workspace_by_id(node->directory, workspace);
 
-    return found != NULL ? found->flows : NULL;
+    return found != NULL ? found->mind->flows : NULL;
 }
 
 static bool chat_flow_value(void *ctx, struct workspace_id workspace, struct slice name,

@@ -1,56 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loading is linear in the rows and runs on a worker; shards meanwhile answer from the snapshot
- * that they have. */
+ * that they have. What takes time, the bots, is made anew only where it changed. */
 #include "serve_directory.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#include "flow_host.h"
+#include "crc32c.h"
+#include "hash.h"
 #include "log.h"
 #include "mem.h"
 #include "schema.h"
-
-struct rows {
-    struct store_record *items;
-    size_t count, cap;
-};
-
-static enum err_code rows_load(struct store *store, enum store_kind kind, struct arena *arena,
-                               struct rows *rows, struct err *err)
-{
-    struct store_record_query query = { .kind = kind, .limit = STORE_PAGE_MAX };
-    struct store_records page = { .more = true };
-
-    while (page.more) {
-        enum err_code rc = store_record_list(store, &query, arena, &page, err);
-
-        if (rc != ERR_OK)
-            return rc;
-        if (rows->count + page.n > DIRECTORY_ROWS_MAX)
-            return err_set(err, ERR_TOO_BIG, "more than %d rows of %s", DIRECTORY_ROWS_MAX,
-                           store_kind_name(kind));
-        if (rows->count + page.n > rows->cap) {
-            rows->cap = (rows->count + page.n) * 2;
-            rows->items = mem_realloc(rows->items, rows->cap * sizeof(*rows->items));
-        }
-        for (size_t i = 0; i < page.n; i++)
-            rows->items[rows->count++] = page.items[i];
-        if (page.n > 0)
-            query.after = page.items[page.n - 1].id;
-    }
-    return ERR_OK;
-}
-
-static enum err_code row_decode(const struct store_record *row,
-                                const ProtobufCMessageDescriptor *desc, struct arena *arena,
-                                void *out, struct err *err)
-{
-    ProtobufCMessage *msg = NULL;
-    enum err_code rc = schema_proto_decode(desc, row->body, arena, &msg, err);
-
-    memcpy(out, &msg, sizeof(msg));
-    return rc;
-}
+#include "serve_rows.h"
 
 static struct directory_workspace *workspace_obtain(struct directory *directory, uint64_t id)
 {
@@ -81,10 +42,12 @@ static enum err_code sites_load(struct directory *directory, struct store *store
             break;
         site->id = rows.items[i].id;
         directory->sites[directory->site_count++] =
-            (struct directory_site){ { rows.items[i].workspace }, site };
+            (struct directory_site){ { rows.items[i].workspace },
+                                     crc32c(0, rows.items[i].body.ptr, rows.items[i].body.len),
+                                     site };
         workspace_obtain(directory, rows.items[i].workspace);
     }
-    free(rows.items);
+    rows_free(&rows);
     return rc;
 }
 
@@ -109,53 +72,11 @@ static enum err_code agents_load(struct directory *directory, struct store *stor
             (struct directory_agent){ { rows.items[i].workspace }, record->agent };
         workspace_obtain(directory, rows.items[i].workspace);
     }
-    free(rows.items);
+    rows_free(&rows);
     return rc;
 }
 
-/* ---- flows ----------------------------------------------------------------------------------- */
-
-static void flow_bad(void *ctx, size_t at, const struct flow_finding *why)
-{
-    const struct directory_workspace *workspace = ctx;
-
-    (void)at;
-    LOG_ERROR("flow_not_usable", KV_ID("workspace", workspace->id.v), KV_U64("line", why->line),
-              KV_TEXT("error", why->text));
-}
-
-static enum err_code flows_build(struct directory_workspace *workspace, const struct rows *rows,
-                                 struct arena *arena, struct err *err)
-{
-    struct slice *all = mem_zalloc((rows->count + 1) * sizeof(*all));
-    struct slice *published = mem_zalloc((rows->count + 1) * sizeof(*published));
-    size_t all_count = 0;
-    size_t published_count = 0;
-    enum err_code rc = ERR_OK;
-
-    for (size_t i = 0; i < rows->count && rc == ERR_OK; i++) {
-        Kefu__V1__Flow *flow = NULL;
-
-        if (rows->items[i].workspace != workspace->id.v)
-            continue;
-        rc = row_decode(&rows->items[i], &kefu__v1__flow__descriptor, arena, &flow, err);
-        if (rc != ERR_OK || strcmp(flow->state, "draft") == 0)
-            continue;
-        all[all_count++] = slice_of(flow->source);
-        if (strcmp(flow->state, "published") == 0)
-            published[published_count++] = slice_of(flow->source);
-    }
-    if (rc == ERR_OK) {
-        workspace->flows = flow_host_set(all, all_count, flow_bad, workspace);
-        /* Mostly they are the same; compiling is most of a load. */
-        workspace->begins = published_count < all_count
-                                ? flow_host_set(published, published_count, NULL, NULL)
-                                : workspace->flows;
-    }
-    free(all);
-    free(published);
-    return rc;
-}
+/* ---- what flows use ----------------------------------------------------------------------- */
 
 /* The rows of one workspace, decoded into the directory's arena. */
 static enum err_code records_fill(struct directory *directory, uint64_t workspace,
@@ -176,19 +97,13 @@ static enum err_code records_fill(struct directory *directory, uint64_t workspac
     return rc;
 }
 
-static enum err_code flows_load(struct directory *directory, struct store *store, struct err *err)
+static enum err_code records_load(struct directory *directory, struct store *store, struct err *err)
 {
-    struct rows flows = { 0 };
     struct rows actions = { 0 };
     struct rows secrets = { 0 };
     struct rows values = { 0 };
-    struct arena arena; /* sources, which the sets keep in their own way */
-    enum err_code rc;
+    enum err_code rc = rows_load(store, STORE_ACTION, &directory->arena, &actions, err);
 
-    arena_init(&arena, DIRECTORY_ARENA_MAX);
-    rc = rows_load(store, STORE_FLOW, &arena, &flows, err);
-    if (rc == ERR_OK)
-        rc = rows_load(store, STORE_ACTION, &directory->arena, &actions, err);
     if (rc == ERR_OK)
         rc = rows_load(store, STORE_SECRET, &directory->arena, &secrets, err);
     if (rc == ERR_OK)
@@ -197,10 +112,8 @@ static enum err_code flows_load(struct directory *directory, struct store *store
         struct directory_workspace *workspace = &directory->workspaces[i];
         uint64_t id = workspace->id.v;
 
-        rc = flows_build(workspace, &flows, &arena, err);
-        if (rc == ERR_OK)
-            rc = records_fill(directory, id, &actions, &kefu__v1__action__descriptor,
-                              &workspace->actions, &workspace->action_count, err);
+        rc = records_fill(directory, id, &actions, &kefu__v1__action__descriptor,
+                          &workspace->actions, &workspace->action_count, err);
         if (rc == ERR_OK)
             rc = records_fill(directory, id, &secrets, &kefu__v1__secret__descriptor,
                               &workspace->secrets, &workspace->secret_count, err);
@@ -208,209 +121,82 @@ static enum err_code flows_load(struct directory *directory, struct store *store
             rc = records_fill(directory, id, &values, &kefu__v1__flow_value__descriptor,
                               &workspace->values, &workspace->value_count, err);
     }
-    arena_fini(&arena);
-    free(flows.items);
-    free(actions.items);
-    free(secrets.items);
-    free(values.items);
+    rows_free(&actions);
+    rows_free(&secrets);
+    rows_free(&values);
     return rc;
 }
 
 /* ---- bots ------------------------------------------------------------------------------------ */
 
-static struct slice *slices_of(char **texts, size_t n, struct arena *arena)
+static struct bot_rung_setting *ladder_of(const Kefu__V1__Site *site, struct arena *arena)
 {
-    struct slice *out = arena_alloc(arena, (n + 1) * sizeof(*out));
+    struct bot_rung_setting *ladder = arena_zalloc(arena, (site->n_ladder + 1) * sizeof(*ladder));
 
-    for (size_t i = 0; out != NULL && i < n; i++)
-        out[i] = slice_of(texts[i]);
-    return out;
-}
-
-static enum err_code faq_fill(const struct rows *rows, uint64_t workspace, struct arena *arena,
-                              struct bot_faq *out, size_t *count, struct err *err)
-{
-    for (size_t i = 0; i < rows->count; i++) {
-        Kefu__V1__FaqEntry *entry = NULL;
-        enum err_code rc;
-
-        if (rows->items[i].workspace != workspace)
-            continue;
-        rc = row_decode(&rows->items[i], &kefu__v1__faq_entry__descriptor, arena, &entry, err);
-        if (rc != ERR_OK)
-            return rc;
-        if (entry->disabled)
-            continue;
-        out[(*count)++] = (struct bot_faq){
-            .id = rows->items[i].id,
-            .locale = slice_of(entry->locale),
-            .question = slice_of(entry->question),
-            .variants = slices_of(entry->variants, entry->n_variants, arena),
-            .variant_count = entry->n_variants,
-            .answer = slice_of(entry->answer),
-        };
+    for (size_t at = 0; ladder != NULL && at < site->n_ladder; at++) {
+        ladder[at] =
+            (struct bot_rung_setting){ slice_of(site->ladder[at]->rung), site->ladder[at]->off,
+                                       site->ladder[at]->threshold };
     }
-    return ERR_OK;
+    return ladder;
 }
 
-static enum err_code rules_fill(const struct rows *rows, uint64_t workspace, struct arena *arena,
-                                struct bot_rule *out, size_t *count, struct err *err)
+/* Into source->sites and what goes with them; the bots copy what they keep. */
+static enum err_code sites_fill(const struct directory *directory, struct mind_source *source,
+                                struct err *err)
 {
-    for (size_t i = 0; i < rows->count; i++) {
-        Kefu__V1__Rule *rule = NULL;
-        enum err_code rc;
+    struct arena *arena = &source->rows->arena;
+    struct bot_site *sites = arena_zalloc(arena, (directory->site_count + 1) * sizeof(*sites));
 
-        if (rows->items[i].workspace != workspace)
-            continue;
-        rc = row_decode(&rows->items[i], &kefu__v1__rule__descriptor, arena, &rule, err);
-        if (rc != ERR_OK)
-            return rc;
-        if (rule->disabled)
-            continue;
-        out[(*count)++] = (struct bot_rule){
-            .id = rows->items[i].id,
-            .name = slice_of(rule->name),
-            .locale = slice_of(rule->locale),
-            .any = slices_of(rule->any, rule->n_any, arena),
-            .any_count = rule->n_any,
-            .all = slices_of(rule->all, rule->n_all, arena),
-            .all_count = rule->n_all,
-            .none = slices_of(rule->none, rule->n_none, arena),
-            .none_count = rule->n_none,
-            .condition = slice_of(rule->condition),
-            .priority = rule->priority,
-            .sites = rule->site_ids,
-            .site_count = rule->n_site_ids,
-            .active = slice_of(rule->active),
-            .hours = slice_of(rule->hours),
-            .answer = slice_of(rule->answer),
-            .flow = slice_of(rule->flow),
-            .handoff = rule->handoff,
-        };
-        if (!bot_action_parse(slice_of(rule->action), &out[*count - 1].action) ||
-            !bot_disguise_parse(slice_of(rule->disguise), &out[*count - 1].disguise))
-            return err_set(err, ERR_CORRUPT, "rule %llu: action or disguise is not known",
-                           (unsigned long long)rows->items[i].id);
-    }
-    return ERR_OK;
-}
-
-static enum err_code intents_fill(const struct rows *rows, uint64_t workspace, struct arena *arena,
-                                  struct bot_intent *out, size_t *count, struct err *err)
-{
-    for (size_t i = 0; i < rows->count; i++) {
-        Kefu__V1__Intent *intent = NULL;
-        enum err_code rc;
-
-        if (rows->items[i].workspace != workspace)
-            continue;
-        rc = row_decode(&rows->items[i], &kefu__v1__intent__descriptor, arena, &intent, err);
-        if (rc != ERR_OK)
-            return rc;
-        if (intent->disabled)
-            continue;
-        out[(*count)++] = (struct bot_intent){
-            .id = rows->items[i].id,
-            .name = slice_of(intent->name),
-            .title_zh = slice_of(intent->title_zh),
-            .title_en = slice_of(intent->title_en),
-            .answer_zh = slice_of(intent->answer_zh),
-            .answer_en = slice_of(intent->answer_en),
-            .handoff = intent->handoff,
-        };
-    }
-    return ERR_OK;
-}
-
-static size_t bot_sites_fill(const struct directory *directory, uint64_t workspace,
-                             struct arena *arena, struct bot_site *out)
-{
-    size_t n = 0;
-
+    if (sites == NULL)
+        return err_set(err, ERR_TOO_BIG, "too many sites");
+    source->sites = sites;
+    source->site_count = 0;
+    source->sites_mark = 0;
     for (size_t i = 0; i < directory->site_count; i++) {
-        const Kefu__V1__Site *site = directory->sites[i].site;
+        const struct directory_site *row = &directory->sites[i];
         struct bot_rung_setting *ladder;
 
-        if (directory->sites[i].workspace.v != workspace)
+        if (row->workspace.v != source->workspace)
             continue;
-        ladder = arena_zalloc(arena, (site->n_ladder + 1) * sizeof(*ladder));
-        for (size_t at = 0; ladder != NULL && at < site->n_ladder; at++) {
-            ladder[at] =
-                (struct bot_rung_setting){ slice_of(site->ladder[at]->rung), site->ladder[at]->off,
-                                           site->ladder[at]->threshold };
-        }
-        out[n++] = (struct bot_site){
-            .id = site->id,
-            .bot_off = !site->bot_enabled,
-            .greeting_zh = slice_of(site->greeting_zh),
-            .greeting_en = slice_of(site->greeting_en),
+        ladder = ladder_of(row->site, arena);
+        source->sites_mark = hash_u64(source->sites_mark, row->site->id);
+        source->sites_mark = hash_u64(source->sites_mark, row->crc);
+        sites[source->site_count++] = (struct bot_site){
+            .id = row->site->id,
+            .bot_off = !row->site->bot_enabled,
+            .greeting_zh = slice_of(row->site->greeting_zh),
+            .greeting_en = slice_of(row->site->greeting_en),
             .ladder = ladder,
-            .ladder_count = ladder != NULL ? site->n_ladder : 0,
+            .ladder_count = ladder != NULL ? row->site->n_ladder : 0,
         };
     }
-    return n;
+    return ERR_OK;
 }
 
-/* What bots are made of, of all workspaces. */
-struct bot_rows {
-    struct rows faq, rules, intents;
-    struct arena arena; /* the bots copy what they keep */
-};
-
-static enum err_code bot_build(struct directory *directory, struct directory_workspace *workspace,
-                               struct bot_rows *rows, struct err *err)
+static enum err_code minds_load(struct directory *directory, const struct directory_source *from,
+                                struct err *err)
 {
-    struct bot_faq *faq = mem_zalloc((rows->faq.count + 1) * sizeof(*faq));
-    struct bot_rule *rules = mem_zalloc((rows->rules.count + 1) * sizeof(*rules));
-    struct bot_intent *intents = mem_zalloc((rows->intents.count + 1) * sizeof(*intents));
-    struct bot_site *sites = mem_zalloc((directory->site_count + 1) * sizeof(*sites));
-    struct bot_source source = { .faq = faq,
-                                 .rules = rules,
-                                 .intents = intents,
-                                 .model = workspace->model.model,
-                                 .flows = workspace->begins,
-                                 .sites = sites };
-    uint64_t id = workspace->id.v;
-    enum err_code rc = faq_fill(&rows->faq, id, &rows->arena, faq, &source.faq_count, err);
+    struct mind_rows rows;
+    struct mind_source source = { .store = from->store,
+                                  .models = from->models,
+                                  .rows = &rows,
+                                  .load = directory->load,
+                                  .now_ms = from->now_ms };
+    enum err_code rc = mind_rows_load(from->store, &rows, err);
 
-    if (rc == ERR_OK)
-        rc = rules_fill(&rows->rules, id, &rows->arena, rules, &source.rule_count, err);
-    if (rc == ERR_OK)
-        rc = intents_fill(&rows->intents, id, &rows->arena, intents, &source.intent_count, err);
-    if (rc == ERR_OK) {
-        source.site_count = bot_sites_fill(directory, id, &rows->arena, sites);
-        rc = bot_create(&source, &workspace->bot, err);
-    }
-    free(faq);
-    free(rules);
-    free(intents);
-    free(sites);
-    return rc;
-}
-
-static enum err_code bots_load(struct directory *directory, struct store *store, const char *models,
-                               struct err *err)
-{
-    struct bot_rows rows = { 0 };
-    enum err_code rc;
-
-    arena_init(&rows.arena, DIRECTORY_ARENA_MAX);
-    rc = rows_load(store, STORE_FAQ_ENTRY, &rows.arena, &rows.faq, err);
-    if (rc == ERR_OK)
-        rc = rows_load(store, STORE_RULE, &rows.arena, &rows.rules, err);
-    if (rc == ERR_OK)
-        rc = rows_load(store, STORE_INTENT, &rows.arena, &rows.intents, err);
     for (size_t i = 0; rc == ERR_OK && i < directory->workspace_count; i++) {
         struct directory_workspace *workspace = &directory->workspaces[i];
+        const struct directory_workspace *before =
+            from->before != NULL ? directory_workspace_by_id(from->before, workspace->id) : NULL;
 
-        rc = learn_live_open(store, models, workspace->id.v, &workspace->model, err);
+        source.workspace = workspace->id.v;
+        source.before = before != NULL ? before->mind : NULL;
+        rc = sites_fill(directory, &source, err);
         if (rc == ERR_OK)
-            rc = bot_build(directory, workspace, &rows, err);
+            rc = mind_make(&source, &workspace->mind, err);
     }
-    arena_fini(&rows.arena);
-    free(rows.faq.items);
-    free(rows.rules.items);
-    free(rows.intents.items);
+    mind_rows_free(&rows);
     return rc;
 }
 
@@ -473,22 +259,23 @@ static enum err_code routings_load(struct directory *directory, struct store *st
     return rc;
 }
 
-enum err_code directory_load(struct store *store, const char *models, struct directory **out,
+enum err_code directory_load(const struct directory_source *source, struct directory **out,
                              struct err *err)
 {
     struct directory *directory = mem_zalloc(sizeof(*directory));
     enum err_code rc;
 
+    directory->load = source->before != NULL ? source->before->load + 1 : 1;
     arena_init(&directory->arena, DIRECTORY_ARENA_MAX);
-    rc = sites_load(directory, store, err);
+    rc = sites_load(directory, source->store, err);
     if (rc == ERR_OK)
-        rc = agents_load(directory, store, err);
+        rc = agents_load(directory, source->store, err);
     if (rc == ERR_OK)
-        rc = flows_load(directory, store, err);
+        rc = records_load(directory, source->store, err);
     if (rc == ERR_OK)
-        rc = bots_load(directory, store, models, err);
+        rc = minds_load(directory, source, err);
     if (rc == ERR_OK)
-        rc = routings_load(directory, store, err);
+        rc = routings_load(directory, source->store, err);
     if (rc != ERR_OK) {
         directory_destroy(&directory);
         return rc;
@@ -497,24 +284,42 @@ enum err_code directory_load(struct store *store, const char *models, struct dir
     return ERR_OK;
 }
 
+void directory_hold(struct directory *directory, uint32_t holders)
+{
+    ENSURE(directory->holders == 0 && holders > 0);
+    directory->holders = holders;
+    directory->held = true;
+    for (size_t i = 0; i < directory->workspace_count; i++)
+        mind_hold(directory->workspaces[i].mind);
+}
+
+void directory_release(struct directory **directory)
+{
+    ENSURE((*directory)->holders > 0);
+    if (--(*directory)->holders == 0)
+        directory_destroy(directory);
+    *directory = NULL;
+}
+
 void directory_destroy(struct directory **directory)
 {
-    if (*directory == NULL)
-        return;
-    for (size_t i = 0; i < (*directory)->workspace_count; i++) {
-        bot_destroy(&(*directory)->workspaces[i].bot);
-        routing_destroy(&(*directory)->workspaces[i].routing);
-        learn_model_close(&(*directory)->workspaces[i].model);
-        if ((*directory)->workspaces[i].begins != (*directory)->workspaces[i].flows)
-            flow_set_destroy(&(*directory)->workspaces[i].begins);
-        flow_set_destroy(&(*directory)->workspaces[i].flows);
-    }
-    free((*directory)->workspaces);
-    free((*directory)->sites);
-    free((*directory)->agents);
-    arena_fini(&(*directory)->arena);
-    free(*directory);
+    struct directory *self = *directory;
+
     *directory = NULL;
+    if (self == NULL)
+        return;
+    for (size_t i = 0; i < self->workspace_count; i++) {
+        if (self->held)
+            mind_release(&self->workspaces[i].mind);
+        else
+            mind_drop(&self->workspaces[i].mind, self->load);
+        routing_destroy(&self->workspaces[i].routing);
+    }
+    free(self->workspaces);
+    free(self->sites);
+    free(self->agents);
+    arena_fini(&self->arena);
+    free(self);
 }
 
 /* ---- looking up ------------------------------------------------------------------------------ */
@@ -579,7 +384,7 @@ const struct bot *directory_bot(const struct directory *directory, struct worksp
 {
     for (size_t i = 0; i < directory->workspace_count; i++) {
         if (directory->workspaces[i].id.v == workspace.v)
-            return directory->workspaces[i].bot;
+            return directory->workspaces[i].mind->bot;
     }
     return NULL;
 }

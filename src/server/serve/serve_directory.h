@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every shard must know without asking: sites, agents and the bots' snapshots. Immutable once
- * loaded; a change makes a new one, which is handed to the shards by message (serve_node.h). Any
- * thread may read. */
+/* What every shard must know without asking: sites, agents and the bots' minds. Immutable once
+ * loaded; a change makes a new one, which is handed to the shards by message (serve_node.c) and
+ * shares with the one before what did not change. Any thread may read. */
 #ifndef KEFU_SERVE_DIRECTORY_H
 #define KEFU_SERVE_DIRECTORY_H
 
 #include "arena.h"
 #include "bot.h"
-#include "flow.h"
 #include "id.h"
 #include "routing.h"
-#include "learn.h"
+#include "serve_mind.h"
 #include "store.h"
 
 #include "kefu/v1/action.pb-c.h"
@@ -18,12 +17,12 @@
 #include "kefu/v1/flow.pb-c.h"
 
 enum {
-    DIRECTORY_ROWS_MAX = 100 * 1000,         /* of one kind: as many FAQ entries as a bot takes */
-    DIRECTORY_ARENA_MAX = 256 * 1024 * 1024, /* decoded rows of all kinds */
+    DIRECTORY_ARENA_MAX = 256 * 1024 * 1024, /* decoded rows of all kinds that stay */
 };
 
 struct directory_site {
     struct workspace_id workspace;
+    uint32_t crc; /* of its record */
     const Kefu__V1__Site *site;
 };
 
@@ -34,11 +33,8 @@ struct directory_agent {
 
 struct directory_workspace {
     struct workspace_id id;
-    struct learn_model model; /* mapped; the bot reads it */
-    struct bot *bot;
-    struct routing *routing; /* the published one, or the default */
-    struct flow_set *flows;  /* published versions, and retired ones: conversations are in them */
-    struct flow_set *begins; /* published ones only: what the bot begins; may be `flows` itself */
+    const struct mind *mind;          /* shared */
+    struct routing *routing;          /* the published one, or the default */
     const Kefu__V1__Action **actions; /* disabled ones too */
     size_t action_count;
     const Kefu__V1__Secret **secrets; /* sealed */
@@ -55,12 +51,28 @@ struct directory {
     struct directory_workspace *workspaces; /* by id; those that have a site or an agent */
     size_t workspace_count;
     struct arena arena;
-    uint32_t holders; /* shards that read it; counted on shard 0 only */
+    uint64_t load;    /* the how-manieth since the start */
+    uint32_t holders; /* shards that read it, and a load that takes from it; on shard 0 only */
+    bool held;        /* its minds are counted */
 };
 
-/* [worker] Reads everything from the store and builds the bots; models: folder of their files. */
-MUST_USE enum err_code directory_load(struct store *store, const char *models,
-                                      struct directory **out, struct err *err);
+struct directory_source {
+    struct store *store;
+    const char *models;             /* folder of their files */
+    int64_t now_ms;                 /* wall clock */
+    const struct directory *before; /* held meanwhile; may be NULL */
+};
+
+/* [worker] Reads everything from the store; makes the minds that changed. */
+MUST_USE enum err_code directory_load(const struct directory_source *source, struct directory **out,
+                                      struct err *err);
+/* [shard 0, or alone] Before anybody reads it and before `before` is let go: so many will release
+ * it. */
+void directory_hold(struct directory *directory, uint32_t holders);
+/* [shard 0] The last one destroys it. */
+void directory_release(struct directory **directory);
+/* [shard 0, or alone] Whoever still holds it. One that was never held gives back what its own load
+ * made. */
 void directory_destroy(struct directory **directory);
 
 const struct directory_site *directory_site_by_id(const struct directory *directory, uint64_t id);

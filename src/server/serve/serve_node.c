@@ -373,7 +373,7 @@ static void begin_run(struct shard_msg *head, struct shard *shard)
 
 void node_begin(struct server *server)
 {
-    server->directory->holders = server->shards;
+    directory_hold(server->directory, server->shards);
     for (uint32_t i = 0; i < server->shards; i++) {
         struct begin_msg *msg = mem_zalloc(sizeof(*msg));
         struct shard_msg *head = &msg->head;

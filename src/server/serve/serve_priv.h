@@ -5,6 +5,10 @@
  *   serve.c            start, readiness, stop
  *   serve_node.c       a shard's life: begin, tick, drain
  *   serve_reload.c     the directory: loaded anew, handed to every shard, waited for
+ *   serve_reload_due.c when that is due, after a failure too
+ *   serve_directory.c  what every shard knows: sites, agents, minds
+ *   serve_mind.c       what a workspace's bot knows, shared while it does not change
+ *   serve_rows.c       records of a kind, read whole
  *   serve_chat.c       chat's and gateway's doors to the other shards
  *   serve_desk.c       desks and what they say to chats and consoles
  *   serve_trace.c      why conversations went to whom
@@ -35,6 +39,7 @@
 #include "loop.h"
 #include "pool.h"
 #include "serve_directory.h"
+#include "serve_reload_due.h"
 #include "shard.h"
 
 enum {
@@ -174,8 +179,7 @@ struct node {
     uint64_t unclear_at; /* ms of the loop, when they are brought there */
     bool unclear_busy;
     /* Of shard 0: */
-    bool reload_wanted; /* something changed that the running load may not have read */
-    bool loading;
+    struct reload reload;   /* running until every shard has what was loaded */
     uint32_t reload_takers; /* shards that have the newest load */
     uint64_t load_number;   /* of the load that was begun last */
     struct reload_wait *reload_waits;

@@ -5,6 +5,7 @@
  *
  *   changed ──▶ shard 0: load (one at a time) ──▶ every shard takes it ──▶ shard 0: all have it
  *
+ * A load that failed is tried again later, since the change behind it would be lost otherwise.
  * Who must not answer before that (a published routing configuration) waits for it here: for the
  * first load that began after its change was stored. */
 #include "serve_priv.h"
@@ -26,13 +27,12 @@ static void directory_release_run(struct shard_msg *head, struct shard *shard)
     struct directory_msg *msg = CONTAINER_OF(head, struct directory_msg, head);
 
     (void)shard;
-    if (--msg->directory->holders == 0)
-        directory_destroy(&msg->directory);
+    directory_release(&msg->directory);
     free(msg);
 }
 
 /* Holders are counted on shard 0: no two threads touch the number. */
-static void directory_release(struct node *node, struct directory *directory)
+static void directory_give(struct node *node, struct directory *directory)
 {
     struct directory_msg *msg = mem_zalloc(sizeof(*msg));
     struct shard_msg *head = &msg->head;
@@ -116,13 +116,13 @@ void node_directory_take(struct node *node, struct directory *directory)
             node_desk_started_one(node, directory->workspaces[i].id);
     }
     if (old != NULL)
-        directory_release(node, old);
+        directory_give(node, old);
 }
 
 /* On shard 0: the load is over, one way or the other. */
 static void load_end(struct node *node, bool taken)
 {
-    node->loading = false;
+    reload_end(&node->reload, taken, loop_now_ms(node->loop));
     waits_end(node, node->load_number, taken);
     node_reload_tick(node);
 }
@@ -150,7 +150,7 @@ static void hand_run(struct shard_msg *head, struct shard *shard)
 
 static void directory_hand(struct node *node, struct directory *directory)
 {
-    directory->holders = node->server->shards;
+    directory_hold(directory, node->server->shards);
     for (uint32_t i = 0; i < node->server->shards; i++) {
         struct directory_msg *msg = mem_zalloc(sizeof(*msg));
         struct shard_msg *head = &msg->head;
@@ -163,8 +163,8 @@ static void directory_hand(struct node *node, struct directory *directory)
 
 struct load_job {
     struct worker_job job;
-    struct store *store;
-    const char *models;
+    struct directory_source source;
+    struct directory *before; /* this load holds it */
     struct directory *directory;
 };
 
@@ -173,8 +173,9 @@ static void load_run(struct worker_job *job)
     struct load_job *self = CONTAINER_OF(job, struct load_job, job);
     struct err err = { 0 };
 
-    if (directory_load(self->store, self->models, &self->directory, &err) != ERR_OK)
+    if (directory_load(&self->source, &self->directory, &err) != ERR_OK)
         LOG_ERROR("directory_not_loaded", KV_ERR(&err), KV_TEXT("field", err.field));
+    mem_heap_rest();
 }
 
 static void load_done(struct worker_job *job, struct shard *shard)
@@ -186,6 +187,7 @@ static void load_done(struct worker_job *job, struct shard *shard)
         directory_hand(node, self->directory);
     else
         load_end(node, false);
+    directory_release(&self->before);
     free(self);
 }
 
@@ -197,20 +199,25 @@ static void load_start(struct node *node)
 
     self->job.run = load_run;
     self->job.done = load_done;
-    self->store = node->server->store;
-    self->models = node->server->models;
-    node->reload_wanted = !worker_submit(node->server->workers, &job);
-    if (node->reload_wanted) {
-        free(self); /* the tick tries again */
+    self->before = node->directory;
+    self->before->holders++;
+    self->source = (struct directory_source){ .store = node->server->store,
+                                              .models = node->server->models,
+                                              .now_ms = clock_wall_ms(&clock_system),
+                                              .before = self->before };
+    reload_begin(&node->reload);
+    if (worker_submit(node->server->workers, &job)) {
+        node->load_number++;
         return;
     }
-    node->loading = true;
-    node->load_number++;
+    directory_release(&self->before);
+    free(self);
+    reload_undo(&node->reload); /* the tick tries again */
 }
 
 void node_reload_tick(struct node *node)
 {
-    if (node->reload_wanted && !node->loading)
+    if (reload_due(&node->reload, loop_now_ms(node->loop)))
         load_start(node);
 }
 
@@ -226,7 +233,7 @@ static void reload_run(struct shard_msg *head, struct shard *shard)
     } else {
         free(wait);
     }
-    node->reload_wanted = true;
+    reload_want(&node->reload);
     node_reload_tick(node);
 }
 
