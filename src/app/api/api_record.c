@@ -10,7 +10,10 @@
 #include <sodium.h>
 
 #include "id.h"
+#include "json.h"
 #include "schema.h"
+
+enum { NAME_BYTES_MAX = 256 }; /* the longest field's name, each character escaped */
 
 /* ---- helpers ---- */
 
@@ -428,45 +431,39 @@ enum err_code api_record_create(struct api_call *call, struct err *err)
     return change_run(call, changes, "create", NULL, msg, err);
 }
 
-/* The next name of a JSON object's own fields; the text was decoded before, so it is well formed.
- */
-static bool json_name_next(struct slice *json, struct slice *name)
-{
-    int depth = 0;
-    size_t i = 0;
+/* The names of a JSON object's own fields, as they are meant: "\u0069d" is id. The text was decoded
+ * before, so it is well formed and its names are fields. */
+struct name_reader {
+    struct json_reader json;
+    char text[NAME_BYTES_MAX];
+};
 
-    for (; i < json->len; i++) {
-        char c = json->ptr[i];
-        if (c == '{' || c == '[') {
-            depth++;
-        } else if (c == '}' || c == ']') {
-            depth--;
-        } else if (c == '"') {
-            size_t start = ++i;
-            while (i < json->len && json->ptr[i] != '"')
-                i += json->ptr[i] == '\\' ? 2 : 1;
-            *name = slice_make(json->ptr + start, i - start);
-            size_t after = i + 1;
-            while (after < json->len && memchr(" \t\r\n", json->ptr[after], 4) != NULL)
-                after++;
-            if (depth == 0 && after < json->len && json->ptr[after] == ':') {
-                *json = slice_make(json->ptr + after, json->len - after);
-                return true;
-            }
-        }
-    }
-    return false;
+static void name_reader_init(struct name_reader *names, struct slice json)
+{
+    json_reader_init(&names->json, json);
+    (void)json_next(&names->json); /* the object's beginning; an empty text has no names */
+}
+
+static bool name_next(struct name_reader *names, struct slice *name)
+{
+    struct slice raw;
+
+    if (json_next(&names->json) != JSON_KEY)
+        return false;
+    raw = names->json.raw;
+    *name = raw.len <= sizeof(names->text)
+                ? slice_make(names->text, json_unescape(raw, names->text))
+                : raw;
+    return json_skip_value(&names->json);
 }
 
 bool api_body_names(struct api_call *call, const char *field)
 {
-    struct slice json = slice_trim(call->request->body);
+    struct name_reader names;
     struct slice name;
 
-    if (json.len == 0)
-        return false;
-    json = slice_make(json.ptr + 1, json.len - 1);
-    while (json_name_next(&json, &name)) {
+    name_reader_init(&names, call->request->body);
+    while (name_next(&names, &name)) {
         if (field_name_is(field, name))
             return true;
     }
@@ -490,7 +487,7 @@ static enum err_code mask_apply(struct api_call *call, ProtobufCMessage *msg, st
 static enum err_code patch_apply(struct api_call *call, ProtobufCMessage *msg, struct err *err)
 {
     struct slice mask = api_query(call, "updateMask");
-    struct slice json = slice_trim(call->request->body);
+    struct name_reader names;
     struct slice name;
     enum err_code rc = ERR_OK;
 
@@ -502,10 +499,8 @@ static enum err_code patch_apply(struct api_call *call, ProtobufCMessage *msg, s
             return rc;
         mask = slice_make(comma + 1, mask.len - len - 1);
     }
-    if (rc != ERR_OK || json.len == 0)
-        return rc;
-    json = slice_make(json.ptr + 1, json.len - 1);
-    while (rc == ERR_OK && json_name_next(&json, &name))
+    name_reader_init(&names, call->request->body);
+    while (rc == ERR_OK && name_next(&names, &name))
         rc = mask_apply(call, msg, name, err);
     return rc;
 }

@@ -372,6 +372,30 @@ static void a_ladder_is_checked_before_the_bot_has_to_climb_it(void **state)
     assert_int_equal(f->reply.status, 400);
 }
 
+static void an_escaped_name_is_the_field_that_it_means(void **state)
+{
+    struct fixture *f = *state;
+    char id[32], path[64];
+
+    set_up(f);
+    text_take(call(f, "GET", "/api/v1/session", ""), "id", id, sizeof(id));
+    snprintf(path, sizeof(path), "/api/v1/agents/%s", id);
+    call(f, "PATCH", path, "{\"capac\\u0069ty\":7,\"n\\u0061me\":\"{\\\"role\\\": 1}\"}");
+    assert_int_equal(f->reply.status, 200);
+    assert_non_null(strstr(f->reply.body.ptr, "\"capacity\":7"));
+    assert_non_null(strstr(f->reply.body.ptr, "\"name\":\"{\\\"role\\\": 1}\""));
+    assert_non_null(strstr(f->reply.body.ptr, "\"role\":\"owner\""));
+    text_take(call(f, "GET", "/api/v1/sites", ""), "id", id, sizeof(id));
+    snprintf(path, sizeof(path), "/api/v1/sites/%s", id);
+    call(f, "PATCH", path, " { \"\\u0063olor\" : \"#112233\" } ");
+    assert_int_equal(f->reply.status, 200);
+    assert_non_null(strstr(f->reply.body.ptr, "\"color\":\"#112233\""));
+    call(f, "PATCH", path, "{\"\\u0063olour\":\"#112233\"}");
+    assert_int_equal(f->reply.status, 400);
+    call(f, "PATCH", path, "");
+    assert_int_equal(f->reply.status, 200);
+}
+
 static void api_token_reaches_no_further_than_its_scopes(void **state)
 {
     struct fixture *f = *state;
@@ -1184,6 +1208,7 @@ int main(void)
         CASE(every_route_answers_each_role_by_its_permission),
         CASE(record_lives_through_versions_and_repeats),
         CASE(a_ladder_is_checked_before_the_bot_has_to_climb_it),
+        CASE(an_escaped_name_is_the_field_that_it_means),
         CASE(api_token_reaches_no_further_than_its_scopes),
         CASE(a_deleted_token_ends_its_sockets),
         CASE(tokens_are_listed_page_by_page),
