@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Example files in and out: whatever domain/examples reads. An import makes the intents that are
- * missing, leaves alone the examples that are there, and may so be repeated at will; a file with a
- * bad line changes nothing and names the line. `?dryRun=1` only says what would happen. */
+ * missing, leaves alone the examples that are there, and may so be repeated at will. Lines that
+ * can't be read are counted and named in the answer, and the rest goes in; a file that can't be
+ * read to its end changes nothing. `?dryRun=1` only says what would happen. */
 #include "api_priv.h"
 
 #include <stdio.h>
@@ -19,6 +20,7 @@ enum {
     KNOWN_MAX = EXAMPLES_MAX,              /* of a workspace */
     CHANGES_AT_ONCE = API_CHANGES_MAX - 2, /* room for the audit and the repeat */
     NORM_MAX = 64 * 1024,
+    ERRORS_MAX = 100, /* named in an answer; the others are counted */
 };
 
 static const struct hash_key name_key = { 0x696E74656E746E31U, 0x616D65U };
@@ -31,6 +33,7 @@ struct import {
     struct store_change *changes;
     size_t count;
     uint64_t next_id;
+    size_t in; /* changes of the transactions before */
     Kefu__V1__ImportReply *reply;
     bool dry;
 };
@@ -82,37 +85,46 @@ static enum err_code example_visit(void *ctx, const struct store_record *record,
 /* ---- reading --------------------------------------------------------------------------------- */
 
 /* "line 7: text is empty" in two parts. */
-static enum err_code fault_report(struct import *import, const struct err *fault, struct err *err)
+static void fault_report(void *ctx, const struct err *fault)
 {
-    Kefu__V1__ImportError *error =
-        api_message_new(import->call, &kefu__v1__import_error__descriptor, err);
+    struct import *import = ctx;
+    Kefu__V1__ImportReply *reply = import->reply;
+    Kefu__V1__ImportError *error;
     const char *text = fault->text;
     unsigned line = 0;
     int at = 0;
 
+    reply->rejected++;
+    if (reply->n_errors == ERRORS_MAX)
+        return;
+    error = api_message_new(import->call, &kefu__v1__import_error__descriptor, NULL);
     if (error == NULL)
-        return err->code;
+        return; /* it is counted */
     if (sscanf(text, "line %u: %n", &line, &at) == 1 && at > 0)
         text += at;
     error->line = line;
     error->message = arena_strdup(import->call->arena, slice_of(text));
-    import->reply->errors[import->reply->n_errors++] = error;
-    return ERR_OK;
+    if (error->message != NULL)
+        reply->errors[reply->n_errors++] = error;
 }
 
-static enum err_code file_read(struct import *import, struct err *err)
+/* false in *whole: the file ended before its end, and that is among the errors. */
+static enum err_code file_read(struct import *import, bool *whole, struct err *err)
 {
     struct api_call *call = import->call;
     struct slice name = api_query(call, "format");
     enum examples_format format = EXAMPLES_TSV;
+    struct err fault = { 0 };
     char text[32];
 
-    if (name.len == 0)
-        return examples_read(call->request->body, &import->set, err);
     snprintf(text, sizeof(text), "%.*s", SLICE_ARGS(name));
-    if (!examples_format_parse(text, &format))
+    if (name.len > 0 && !examples_format_parse(text, &format))
         return err_set_field(err, ERR_INVALID, "format", "no such format");
-    return examples_read_as(call->request->body, format, &import->set, err);
+    *whole = examples_read_most(call->request->body, name.len > 0 ? &format : NULL, &import->set,
+                                fault_report, import, &fault) == ERR_OK;
+    if (!*whole)
+        fault_report(import, &fault);
+    return ERR_OK;
 }
 
 /* ---- what it changes ------------------------------------------------------------------------- */
@@ -125,6 +137,7 @@ static enum err_code flush(struct import *import, size_t room, struct err *err)
         return ERR_OK;
     if (!import->dry)
         rc = store_admin_run(import->call->api->store, import->changes, import->count, NULL, err);
+    import->in += import->count;
     import->count = 0;
     return rc;
 }
@@ -199,19 +212,29 @@ static enum err_code example_add(struct import *import, const struct example *in
     return rc;
 }
 
+/* A large file takes several transactions; when a later one fails, the answer says that those
+ * before are in. */
+static enum err_code half_done(const struct import *import, enum err_code rc, struct err *err)
+{
+    char why[ERR_TEXT_MAX];
+
+    if (rc == ERR_OK || import->in == 0 || import->dry)
+        return rc;
+    snprintf(why, sizeof(why), "%s", err->text);
+    return err_set(err, rc,
+                   "%zu intents and examples are in, the rest is not (import it again): %.*s",
+                   import->in, ERR_TEXT_MAX / 2, why);
+}
+
 static enum err_code import_run(struct import *import, struct err *err)
 {
     struct api_call *call = import->call;
     struct api_commit commit = { .changes = import->changes, .action = "examples.import" };
-    struct err fault = { 0 };
-    enum err_code rc = file_read(import, &fault);
+    bool whole = false;
+    enum err_code rc = file_read(import, &whole, err);
 
-    if (rc != ERR_OK && strcmp(fault.field, "format") == 0) {
-        *err = fault;
+    if (rc != ERR_OK || !whole)
         return rc;
-    }
-    if (rc != ERR_OK)
-        return fault_report(import, &fault, err);
     if (import->set.count > IMPORT_EXAMPLES_MAX)
         return err_set(err, ERR_TOO_BIG, "at most %d examples in one import", IMPORT_EXAMPLES_MAX);
     rc = learn_walk(call->api->store, STORE_INTENT, call->who.workspace_id, intent_visit, import,
@@ -223,10 +246,10 @@ static enum err_code import_run(struct import *import, struct err *err)
         rc = example_add(import, &import->set.items[i], err);
     commit.count = import->count;
     if (rc != ERR_OK || import->dry || import->reply->created == 0)
-        return rc;
+        return half_done(import, rc, err);
     call->answer = &import->reply->base;
     call->reply->effects |= API_EFFECT_BOT;
-    return api_commit_run(call, &commit, err);
+    return half_done(import, api_commit_run(call, &commit, err), err);
 }
 
 static enum err_code examples_import(struct api_call *call, struct err *err)
@@ -241,7 +264,7 @@ static enum err_code examples_import(struct api_call *call, struct err *err)
     import.reply = api_message_new(call, call->route->reply, err);
     if (import.reply == NULL)
         return err->code;
-    import.reply->errors = arena_alloc(call->arena, sizeof(*import.reply->errors));
+    import.reply->errors = arena_alloc(call->arena, ERRORS_MAX * sizeof(*import.reply->errors));
     if (import.reply->errors == NULL)
         return err_set(err, ERR_TOO_BIG, "request too large");
     import.changes = mem_zalloc(API_CHANGES_MAX * sizeof(*import.changes));

@@ -104,6 +104,7 @@ static void line_error(void *ctx, unsigned line, const char *text)
     Kefu__V1__ImportError *error =
         api_message_new(import->call, &kefu__v1__import_error__descriptor, import->err);
 
+    reply->rejected++;
     if (error == NULL || reply->n_errors == FAQ_CSV_ERRORS_MAX)
         return;
     error->line = line;

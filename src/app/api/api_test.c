@@ -769,9 +769,9 @@ static void example_files_are_imported_whole_or_not_at_all(void **state)
     const char *answer;
 
     set_up(f);
-    answer = import_csv(f, "/api/v1/examples/import", "refund\t退款\nrefund\t\nparcel\t物流\n");
+    answer = import_csv(f, "/api/v1/examples/import", "text,intent\n退款,refund\n\"物流");
     assert_int_equal(f->reply.status, 200);
-    assert_non_null(strstr(answer, "\"line\":2"));
+    assert_non_null(strstr(answer, "\"line\":3,\"message\":\"quote is not closed\""));
     assert_null(strstr(answer, "created"));
     assert_non_null(strstr(call(f, "GET", "/api/v1/intents", ""), "{}"));
     answer = import_csv(f, "/api/v1/examples/import?dryRun=1", "refund\t退款\n");
@@ -790,6 +790,32 @@ static void example_files_are_imported_whole_or_not_at_all(void **state)
     assert_non_null(strstr(answer, "parcel\twhere is it"));
     import_csv(f, "/api/v1/examples/import?format=odt", "x");
     assert_int_equal(f->reply.status, 400);
+}
+
+static void an_import_goes_on_behind_bad_lines_and_counts_them(void **state)
+{
+    struct fixture *f = *state;
+    const char *answer;
+    struct buf tsv;
+
+    set_up(f);
+    answer = import_csv(f, "/api/v1/examples/import",
+                        "refund\t退款\nrefund\t\nparcel\t物流\nno tab\nparcel\twhere is it\n");
+    assert_int_equal(f->reply.status, 200);
+    assert_non_null(strstr(answer, "\"created\":3"));
+    assert_non_null(strstr(answer, "\"rejected\":2"));
+    assert_non_null(strstr(answer, "{\"line\":2,\"message\":\"text is empty\"}"));
+    assert_non_null(strstr(answer, "{\"line\":4,\"message\":\"one column, two are needed\"}"));
+    buf_init(&tsv, 1024 * 1024);
+    for (int i = 0; i < 101; i++)
+        buf_printf(&tsv, "bad\t\n");
+    buf_printf(&tsv, "refund\tone more%c", 0);
+    answer = import_csv(f, "/api/v1/examples/import?dryRun=1", tsv.ptr);
+    assert_non_null(strstr(answer, "\"rejected\":101"));
+    assert_non_null(strstr(answer, "\"line\":100"));
+    assert_null(strstr(answer, "\"line\":101"));
+    assert_non_null(strstr(answer, "\"created\":1"));
+    buf_fini(&tsv);
 }
 
 static void an_import_beyond_one_transaction_takes_several(void **state)
@@ -1227,6 +1253,7 @@ int main(void)
         CASE(what_agents_can_do_is_checked),
         CASE(simulations_are_bounded_and_need_a_past),
         CASE(example_files_are_imported_whole_or_not_at_all),
+        CASE(an_import_goes_on_behind_bad_lines_and_counts_them),
         CASE(an_import_beyond_one_transaction_takes_several),
         CASE(an_intent_goes_with_its_examples),
         CASE(a_rule_is_compiled_before_it_is_kept),

@@ -153,44 +153,70 @@ static enum err_code decode(struct slice *file, struct buf *converted, struct er
     return rc;
 }
 
+enum err_code examples_fault(const struct examples_sink *sink, enum err_code rc, struct err *err)
+{
+    if (rc == ERR_OK || sink->each == NULL)
+        return rc;
+    sink->each(sink->ctx, err);
+    *err = (struct err){ 0 };
+    return ERR_OK;
+}
+
+enum err_code examples_put(const struct examples_sink *sink, struct slice intent, struct slice text,
+                           uint32_t line, struct err *err)
+{
+    return examples_fault(sink, example_set_add(sink->set, intent, text, line, err), err);
+}
+
 static enum err_code read_utf8(struct slice file, enum examples_format format,
-                               struct example_set *set, struct err *err)
+                               const struct examples_sink *sink, struct err *err)
 {
     switch (format) {
     case EXAMPLES_JSONL:
-        return examples_read_jsonl(file, set, err);
+        return examples_read_jsonl(file, sink, err);
     case EXAMPLES_RASA_JSON:
-        return examples_read_rasa_json(file, set, err);
+        return examples_read_rasa_json(file, sink, err);
     case EXAMPLES_RASA_YAML:
-        return examples_read_rasa_yaml(file, set, err);
+        return examples_read_rasa_yaml(file, sink, err);
     default:
-        return examples_read_table(file, format == EXAMPLES_TSV, set, err);
+        return examples_read_table(file, format == EXAMPLES_TSV, sink, err);
     }
 }
 
 static enum err_code read_any(struct slice file, const enum examples_format *format,
-                              struct example_set *set, struct err *err)
+                              const struct examples_sink *sink, struct err *err)
 {
     struct buf converted;
+    struct err found = { 0 };
     enum err_code rc;
 
     buf_init(&converted, (size_t)EXAMPLES_FILE_BYTES_MAX * UTF8_GROWTH + UTF8_BYTES_MAX);
-    rc = decode(&file, &converted, err);
+    rc = decode(&file, &converted, &found);
     if (rc == ERR_OK)
-        rc = read_utf8(file, format != NULL ? *format : examples_sniff(file), set, err);
+        rc = read_utf8(file, format != NULL ? *format : examples_sniff(file), sink, &found);
     buf_fini(&converted);
+    if (rc != ERR_OK && err != NULL)
+        *err = found;
     return rc;
 }
 
 enum err_code examples_read(struct slice file, struct example_set *set, struct err *err)
 {
-    return read_any(file, NULL, set, err);
+    return read_any(file, NULL, &(struct examples_sink){ .set = set }, err);
 }
 
 enum err_code examples_read_as(struct slice file, enum examples_format format,
                                struct example_set *set, struct err *err)
 {
-    return read_any(file, &format, set, err);
+    return read_any(file, &format, &(struct examples_sink){ .set = set }, err);
+}
+
+enum err_code examples_read_most(struct slice file, const enum examples_format *format,
+                                 struct example_set *set,
+                                 void (*each)(void *ctx, const struct err *fault), void *ctx,
+                                 struct err *err)
+{
+    return read_any(file, format, &(struct examples_sink){ set, each, ctx }, err);
 }
 
 static enum err_code lines_each(struct slice file, void (*each)(void *ctx, struct slice text),

@@ -36,6 +36,13 @@ enum examples_format examples_sniff(struct slice file);
 MUST_USE enum err_code examples_read(struct slice file, struct example_set *set, struct err *err);
 MUST_USE enum err_code examples_read_as(struct slice file, enum examples_format format,
                                         struct example_set *set, struct err *err);
+/* The same (NULL: the format is sniffed), but goes on behind a line that cannot be read: `each` is
+ * told why, once a line. A fault is left for what ends the reading: a quote, list or document that
+ * is not closed, an encoding that is none, an empty file. */
+MUST_USE enum err_code examples_read_most(struct slice file, const enum examples_format *format,
+                                          struct example_set *set,
+                                          void (*each)(void *ctx, const struct err *fault),
+                                          void *ctx, struct err *err);
 
 /* A file that examples_read reads back to the same set. Line breaks inside a text become spaces in
  * formats of lines. */

@@ -59,7 +59,8 @@ static const char *object_read(struct json_reader *reader, struct object *object
     return token == JSON_OBJECT_END ? NULL : reader->problem;
 }
 
-enum err_code examples_read_jsonl(struct slice file, struct example_set *set, struct err *err)
+enum err_code examples_read_jsonl(struct slice file, const struct examples_sink *sink,
+                                  struct err *err)
 {
     struct object object = { .bytes = mem_alloc(file.len + 1) };
     struct slice line;
@@ -77,9 +78,10 @@ enum err_code examples_read_jsonl(struct slice file, struct example_set *set, st
         if (problem == NULL && json_next(&reader) != JSON_END)
             problem = "more than one value on the line";
         if (problem != NULL)
-            rc = err_set(err, ERR_INVALID, "line %u: %s", number, problem);
+            rc = examples_fault(sink, err_set(err, ERR_INVALID, "line %u: %s", number, problem),
+                                err);
         else
-            rc = example_set_add(set, object.intent, object.text, number, err);
+            rc = examples_put(sink, object.intent, object.text, number, err);
     }
     free(object.bytes);
     return rc;
@@ -106,7 +108,8 @@ static bool common_examples_find(struct json_reader *reader)
     return json_next(reader) == JSON_ARRAY_BEGIN;
 }
 
-enum err_code examples_read_rasa_json(struct slice file, struct example_set *set, struct err *err)
+enum err_code examples_read_rasa_json(struct slice file, const struct examples_sink *sink,
+                                      struct err *err)
 {
     struct object object = { .bytes = mem_alloc(file.len + 1) };
     struct json_reader reader;
@@ -132,7 +135,7 @@ enum err_code examples_read_rasa_json(struct slice file, struct example_set *set
             rc = err_set(err, ERR_INVALID, "line %u: %s",
                          examples_line_of(file, json_offset(&reader)), problem);
         else
-            rc = example_set_add(set, object.intent, object.text, line, err);
+            rc = examples_put(sink, object.intent, object.text, line, err);
     }
 out:
     free(object.bytes);

@@ -4,18 +4,32 @@
 
 #include "examples_file.h"
 
-/* All take UTF-8 without byte order mark. */
-enum err_code examples_read_table(struct slice file, bool tsv, struct example_set *set,
+/* Where examples go, and lines that are none. */
+struct examples_sink {
+    struct example_set *set;
+    void (*each)(void *ctx, const struct err *fault); /* NULL: the first fault is the last */
+    void *ctx;
+};
+/* What becomes of a line's fault: ERR_OK when it was told and the reader goes on. */
+enum err_code examples_fault(const struct examples_sink *sink, enum err_code rc, struct err *err);
+enum err_code examples_put(const struct examples_sink *sink, struct slice intent, struct slice text,
+                           uint32_t line, struct err *err);
+
+/* All take UTF-8 without byte order mark; err is not NULL. */
+enum err_code examples_read_table(struct slice file, bool tsv, const struct examples_sink *sink,
                                   struct err *err);
-enum err_code examples_read_jsonl(struct slice file, struct example_set *set, struct err *err);
-enum err_code examples_read_rasa_json(struct slice file, struct example_set *set, struct err *err);
-enum err_code examples_read_rasa_yaml(struct slice file, struct example_set *set, struct err *err);
+enum err_code examples_read_jsonl(struct slice file, const struct examples_sink *sink,
+                                  struct err *err);
+enum err_code examples_read_rasa_json(struct slice file, const struct examples_sink *sink,
+                                      struct err *err);
+enum err_code examples_read_rasa_yaml(struct slice file, const struct examples_sink *sink,
+                                      struct err *err);
 
 /* The text without `[word](entity)` and `[word]{...}` marks; out has room for text.len bytes. */
 struct slice examples_unmark(struct slice text, char *out);
-/* Adds an example whose text may hold entity marks. */
-enum err_code examples_add_marked(struct example_set *set, struct slice intent, struct slice text,
-                                  uint32_t line, struct err *err);
+/* Puts an example whose text may hold entity marks. */
+enum err_code examples_put_marked(const struct examples_sink *sink, struct slice intent,
+                                  struct slice text, uint32_t line, struct err *err);
 
 /* Cuts one line off the front of *rest, without its line end; false: nothing is left. */
 bool examples_line(struct slice *rest, struct slice *line);

@@ -43,6 +43,7 @@ struct table {
     uint32_t line;
     char separator;
     bool quoting;
+    bool unclosed;  /* a quote that begins here swallows the rest of the file */
     char *unquoted; /* room for all quoted fields of one row */
     size_t unquoted_len;
     struct slice fields[FIELDS_MAX];
@@ -59,8 +60,10 @@ static enum err_code quoted_read(struct table *table, struct slice *out, struct 
     const char *end = table->rest.ptr + table->rest.len;
 
     for (;; at++) {
-        if (at == end)
+        if (at == end) {
+            table->unclosed = true;
             return err_set(err, ERR_INVALID, "line %u: quote is not closed", first);
+        }
         if (*at == '"') {
             at++;
             if (at == end || *at != '"')
@@ -92,8 +95,21 @@ static void plain_read(struct table *table, struct slice *out)
     *out = slice_make(start, (size_t)(table->rest.ptr - start));
 }
 
-/* One row into fields. The caller has made sure that something is left. */
-static enum err_code row_read(struct table *table, struct err *err)
+/* To the beginning of the next row. */
+static void row_skip(struct table *table)
+{
+    while (table->rest.len > 0 && table->rest.ptr[0] != '\n') {
+        table->rest.ptr++;
+        table->rest.len--;
+    }
+    if (table->rest.len > 0) {
+        table->rest.ptr++;
+        table->rest.len--;
+        table->line++;
+    }
+}
+
+static enum err_code fields_read(struct table *table, struct err *err)
 {
     table->field_count = 0;
     table->unquoted_len = 0;
@@ -116,20 +132,21 @@ static enum err_code row_read(struct table *table, struct err *err)
                            FIELDS_MAX);
         table->fields[table->field_count++] = field;
         if (at_row_end(table))
-            break;
+            return ERR_OK;
         table->rest.ptr++;
         table->rest.len--;
     }
-    while (table->rest.len > 0 && table->rest.ptr[0] != '\n') {
-        table->rest.ptr++;
-        table->rest.len--;
-    }
-    if (table->rest.len > 0) {
-        table->rest.ptr++;
-        table->rest.len--;
-        table->line++;
-    }
-    return ERR_OK;
+}
+
+/* One row into fields; on a fault too the next one comes next. The caller has made sure that
+ * something is left. */
+static enum err_code row_read(struct table *table, struct err *err)
+{
+    enum err_code rc = fields_read(table, err);
+
+    if (!table->unclosed)
+        row_skip(table);
+    return rc;
 }
 
 static bool row_blank(const struct table *table)
@@ -196,8 +213,8 @@ static void columns_guess(struct table table, int at[COLUMNS])
     static const struct hash_key key = { 1, 2 };
     size_t count = 0;
 
-    while (table.rest.len > 0 && count < SNIFF_ROWS && row_read(&table, NULL) == ERR_OK) {
-        if (table.field_count < 2)
+    while (table.rest.len > 0 && count < SNIFF_ROWS && !table.unclosed) {
+        if (row_read(&table, NULL) != ERR_OK || table.field_count < 2)
             continue;
         for (size_t i = 0; i < 2; i++)
             hashes[i * SNIFF_ROWS + count] =
@@ -236,52 +253,53 @@ static struct slice row_intent(const struct table *table, struct slice text)
 }
 
 /* A cell of several lines holds several examples. */
-static enum err_code row_add(const struct table *table, uint32_t line, struct example_set *set,
-                             struct err *err)
+static enum err_code row_add(const struct table *table, uint32_t line,
+                             const struct examples_sink *sink, struct err *err)
 {
     struct slice text = field_at(table, COLUMN_TEXT);
     struct slice intent = row_intent(table, text);
     struct slice variant;
 
     if (table->field_count < 2)
-        return err_set(err, ERR_INVALID, "line %u: one column, two are needed", line);
+        return examples_fault(
+            sink, err_set(err, ERR_INVALID, "line %u: one column, two are needed", line), err);
     if (text.len == 0 || memchr(text.ptr, '\n', text.len) == NULL)
-        return example_set_add(set, intent, text, line, err);
+        return examples_put(sink, intent, text, line, err);
     while (examples_line(&text, &variant)) {
         enum err_code rc = ERR_OK;
 
         if (slice_trim(variant).len > 0)
-            rc = example_set_add(set, intent, variant, line, err);
+            rc = examples_put(sink, intent, variant, line, err);
         if (rc != ERR_OK)
             return rc;
     }
     return ERR_OK;
 }
 
-static enum err_code rows_read(struct table *table, struct example_set *set, struct err *err)
+static enum err_code rows_read(struct table *table, const struct examples_sink *sink,
+                               struct err *err)
 {
     struct table start = *table;
     enum err_code rc = row_read(table, err);
 
-    if (rc != ERR_OK)
-        return rc;
-    if (!header_take(table)) {
+    if (rc != ERR_OK || !header_take(table)) {
         *table = start;
         columns_guess(start, table->at);
     }
-    while (table->rest.len > 0) {
+    rc = ERR_OK;
+    while (table->rest.len > 0 && rc == ERR_OK) {
         uint32_t line = table->line;
 
         rc = row_read(table, err);
-        if (rc == ERR_OK && !row_blank(table))
-            rc = row_add(table, line, set, err);
-        if (rc != ERR_OK)
-            return rc;
+        if (rc != ERR_OK && !table->unclosed)
+            rc = examples_fault(sink, rc, err);
+        else if (rc == ERR_OK && !row_blank(table))
+            rc = row_add(table, line, sink, err);
     }
-    return ERR_OK;
+    return rc;
 }
 
-enum err_code examples_read_table(struct slice file, bool tsv, struct example_set *set,
+enum err_code examples_read_table(struct slice file, bool tsv, const struct examples_sink *sink,
                                   struct err *err)
 {
     struct table table = {
@@ -295,7 +313,7 @@ enum err_code examples_read_table(struct slice file, bool tsv, struct example_se
     if (slice_trim(file).len == 0)
         return err_set(err, ERR_INVALID, "file is empty");
     table.unquoted = mem_alloc(file.len + 1);
-    rc = rows_read(&table, set, err);
+    rc = rows_read(&table, sink, err);
     free(table.unquoted);
     return rc;
 }

@@ -273,6 +273,53 @@ static void lists_are_lines_or_what_follows_their_tab(void **state)
     assert_int_equal(count, 3);
 }
 
+static void fault_keep(void *ctx, const struct err *fault)
+{
+    struct buf *all = ctx;
+
+    buf_printf(all, "%s|", fault->text);
+}
+
+/* The faults of a file that is read behind its bad lines, and how many examples it has. */
+static void assert_most(const char *file, enum err_code want, size_t count, const char *faults)
+{
+    struct example_set set;
+    struct buf all;
+
+    example_set_init(&set);
+    buf_init(&all, 4096);
+    assert_int_equal(examples_read_most(slice_of(file), NULL, &set, fault_keep, &all, NULL), want);
+    buf_add_char(&all, '\0');
+    assert_string_equal(all.ptr, faults);
+    assert_int_equal(set.count, count);
+    buf_fini(&all);
+    example_set_fini(&set);
+}
+
+static void reading_goes_on_behind_bad_lines(void **state)
+{
+    (void)state;
+    assert_most("a\tx\na\t\nb\ty\nz\nb\tw\n", ERR_OK, 3,
+                "line 2: text is empty|line 4: one column, two are needed|");
+    assert_most("text,intent\nx,a\n\"y\"z,b\n,b\nw,b\n", ERR_OK, 2,
+                "line 3: text after a closing quote|line 4: text is empty|");
+    assert_most("{\"text\":\"x\",\"intent\":\"a\"}\n{\n[]\n{\"text\":\"y\",\"intent\":\"\"}\n"
+                "{\"text\":\"z\",\"intent\":\"b\"}\n",
+                ERR_OK, 2,
+                "line 2: ends too early|line 3: not a JSON object|"
+                "line 4: intent is empty|");
+    assert_most("nlu:\n- intent: a\n  examples: |\n    - x\n    -\n    - y\n", ERR_OK, 2,
+                "line 5: text is empty|");
+}
+
+static void what_ends_a_file_early_is_a_fault(void **state)
+{
+    (void)state;
+    assert_most("text,intent\nx,a\n\"y,b\nz,c\n", ERR_INVALID, 1, "");
+    assert_most("nlu:\n- intent: a\n  examples: [\n", ERR_INVALID, 0, "");
+    assert_most("", ERR_INVALID, 0, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +334,8 @@ int main(void)
         cmocka_unit_test(ten_thousand_intents_are_taken_and_one_more_is_not),
         cmocka_unit_test(every_format_reads_back_what_it_wrote),
         cmocka_unit_test(lists_are_lines_or_what_follows_their_tab),
+        cmocka_unit_test(reading_goes_on_behind_bad_lines),
+        cmocka_unit_test(what_ends_a_file_early_is_a_fault),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,7 @@ enum place {
 };
 
 struct walk {
-    struct example_set *set;
+    const struct examples_sink *sink;
     enum place stack[DEPTH_MAX];
     unsigned depth;
     bool in_mapping[DEPTH_MAX];
@@ -62,15 +62,15 @@ struct slice examples_unmark(struct slice text, char *out)
     return slice_make(out, len);
 }
 
-enum err_code examples_add_marked(struct example_set *set, struct slice intent, struct slice text,
-                                  uint32_t line, struct err *err)
+enum err_code examples_put_marked(const struct examples_sink *sink, struct slice intent,
+                                  struct slice text, uint32_t line, struct err *err)
 {
     char bytes[2 * EXAMPLES_TEXT_BYTES_MAX];
 
     /* With marks a text may be longer than without, but not without end. */
     if (text.len > sizeof(bytes))
-        return example_set_add(set, intent, text, line, err);
-    return example_set_add(set, intent, examples_unmark(text, bytes), line, err);
+        return examples_put(sink, intent, text, line, err);
+    return examples_put(sink, intent, examples_unmark(text, bytes), line, err);
 }
 
 static enum place top_place(const struct walk *walk)
@@ -118,7 +118,7 @@ static enum err_code examples_split(struct walk *walk, struct slice list, uint32
             continue;
         if (text.ptr[0] == '-')
             text = slice_make(text.ptr + 1, text.len - 1);
-        rc = examples_add_marked(walk->set, intent, text, line, err);
+        rc = examples_put_marked(walk->sink, intent, text, line, err);
         if (rc != ERR_OK)
             return rc;
     }
@@ -201,9 +201,10 @@ static enum err_code event_take(struct walk *walk, const yaml_event_t *event, st
     }
 }
 
-enum err_code examples_read_rasa_yaml(struct slice file, struct example_set *set, struct err *err)
+enum err_code examples_read_rasa_yaml(struct slice file, const struct examples_sink *sink,
+                                      struct err *err)
 {
-    struct walk walk = { .set = set };
+    struct walk walk = { .sink = sink };
     enum err_code rc = ERR_OK;
     yaml_parser_t parser;
     bool done = false;

@@ -46,7 +46,10 @@ export const strings = defineStrings({
     importFile: "File",
     importCheck: "Check the file",
     importResult: (created: number, same: number) => `${created} new, ${same} already there`,
-    importErrors: "These lines cannot be read",
+    importErrors: (n: number) =>
+      n === 1
+        ? "1 line cannot be read and is left out"
+        : `${n} lines cannot be read and are left out`,
     line: (n: number) => `Line ${n}`,
     newRule: "New rule",
     rulesNone: "No rules yet",
@@ -235,7 +238,7 @@ export const strings = defineStrings({
     importFile: "文件",
     importCheck: "检查文件",
     importResult: (created: number, same: number) => `新增 ${created} 条，已有 ${same} 条`,
-    importErrors: "以下各行无法读取",
+    importErrors: (n: number) => `${n} 行无法读取，导入时会跳过`,
     line: (n: number) => `第 ${n} 行`,
     newRule: "新建规则",
     rulesNone: "还没有规则",
