@@ -365,8 +365,8 @@ static const char *audit_text(struct api_call *call, const ProtobufCMessage *msg
 }
 
 static enum err_code change_run(struct api_call *call, struct store_change changes[3],
-                                const char *verb, const ProtobufCMessage *before,
-                                const ProtobufCMessage *after, struct err *err)
+                                const char *verb, ProtobufCMessage *before, ProtobufCMessage *after,
+                                struct err *err)
 {
     const struct api_resource *resource = call->route->resource;
     struct api_commit commit = { .changes = changes, .count = 1 };
@@ -376,6 +376,12 @@ static enum err_code change_run(struct api_call *call, struct store_change chang
     snprintf(action, sizeof(action), "%s.%s", resource->name, verb);
     commit.action = action;
     commit.target = changes[0].record.id;
+    /* As it is shown: what is stored may hold sealed bytes, and the audit is read by more people.
+     */
+    if (resource->present != NULL && before != NULL)
+        resource->present(call, before);
+    if (resource->present != NULL && after != NULL)
+        resource->present(call, after);
     commit.before = before != NULL ? audit_text(call, before) : NULL;
     commit.after = after != NULL ? audit_text(call, after) : NULL;
     rc = api_commit_run(call, &commit, err);

@@ -1068,6 +1068,8 @@ static void a_trial_is_stepped_with_its_own_clock(void **state)
 static void a_secret_goes_in_and_never_comes_out(void **state)
 {
     struct fixture *f = *state;
+    const char *audit;
+    char id[32], path[64];
 
     set_up(f);
     call(f, "POST", "/api/v1/secrets", "{\"name\":\"shop\",\"value\":\"sk-very-secret-1234\"}");
@@ -1075,8 +1077,16 @@ static void a_secret_goes_in_and_never_comes_out(void **state)
     assert_non_null(strstr(f->reply.body.ptr, "\"hint\":\"1234\""));
     assert_null(strstr(f->reply.body.ptr, "very-secret"));
     assert_null(strstr(f->reply.body.ptr, "sealed"));
+    text_take(f->reply.body.ptr, "id", id, sizeof(id));
     assert_null(strstr(call(f, "GET", "/api/v1/secrets", ""), "very-secret"));
-    assert_null(strstr(call(f, "GET", "/api/v1/audit", ""), "very-secret"));
+    snprintf(path, sizeof(path), "/api/v1/secrets/%s", id);
+    call(f, "PATCH", path, "{\"value\":\"sk-very-secret-5678\"}");
+    assert_int_equal(f->reply.status, 200);
+    audit = call(f, "GET", "/api/v1/audit", "");
+    assert_non_null(strstr(audit, "secrets.update"));
+    assert_non_null(strstr(audit, "5678"));
+    assert_null(strstr(audit, "very-secret"));
+    assert_null(strstr(audit, "sealed"));
     call(f, "POST", "/api/v1/secrets", "{\"name\":\"shop\",\"value\":\"other\"}");
     assert_int_equal(f->reply.status, 409);
     call(f, "POST", "/api/v1/actions", "{\"name\":\"a.b\",\"url\":\"ftp://shop\"}");
