@@ -85,7 +85,7 @@ enum chat_action_kind {
     CHAT_DESK_REQUEUE,
     CHAT_DESK_OFFER,  /* agent, until_ms */
     CHAT_IDLE,        /* the deadline of a conversation passed */
-    CHAT_FLOW_RESULT, /* seq, reason = the outcome, text = JSON: the answer of a chat_act */
+    CHAT_FLOW_RESULT, /* seq, reason = the outcome, text = JSON, queue = its note: of a chat_act */
     CHAT_FLOW_RESUME, /* the pending chat_act of a flow again, after a start */
     CHAT_REMEMBER,    /* visitor, attributes: what a flow keeps of a contact */
     CHAT_ACTION_COUNT,
@@ -435,9 +435,13 @@ void chat_rows(struct chat *chat);
 void chat_stop(struct chat *chat);
 /* End of a loop turn: hands the decided turns to the store. */
 void chat_flush(struct chat *chat);
-/* The outcome of a chat_act: ok, failed, timeout or an error that the flow declares. */
+struct chat_act_result {
+    struct slice name; /* ok, failed, timeout or an error that the flow declares */
+    struct slice json;
+    struct slice note; /* why it failed, for the agents; may be empty */
+};
 void chat_act_done(struct chat *chat, struct workspace_id workspace, struct conv_id conv,
-                   uint32_t seq, struct slice name, struct slice json);
+                   uint32_t seq, const struct chat_act_result *result);
 void chat_completed(struct chat *chat, const struct store_completion *completions, size_t count);
 void chat_query_done(struct chat *chat, struct chat_query **query);
 /* The store put turns of it aside (on_quarantine): it takes nothing more. */

@@ -208,8 +208,9 @@ enum err_code act_take(struct chat *chat, struct turn *turn, const struct flow_e
 void act_send(struct chat *chat, const struct chat_act *act)
 {
     if (chat->options.ops.act == NULL || !chat->options.ops.act(chat->options.ops.ctx, act))
-        chat_act_done(chat, act->workspace, act->conv, act->seq, SLICE_LITERAL("failed"),
-                      SLICE_EMPTY);
+        chat_act_done(chat, act->workspace, act->conv, act->seq,
+                      &(struct chat_act_result){ .name = SLICE_LITERAL("failed"),
+                                                 .note = SLICE_LITERAL("too many at once") });
 }
 
 void act_turn_done(struct chat *chat, const struct turn *turn)
@@ -221,14 +222,17 @@ void act_turn_done(struct chat *chat, const struct turn *turn)
 }
 
 void chat_act_done(struct chat *chat, struct workspace_id workspace, struct conv_id conv,
-                   uint32_t seq, struct slice name, struct slice json)
+                   uint32_t seq, const struct chat_act_result *result)
 {
+    struct slice name = result->name;
+    struct slice json = result->json;
     struct chat_action action = { .kind = CHAT_FLOW_RESULT,
                                   .workspace = workspace,
                                   .conv = conv,
                                   .actor = { .kind = ACTOR_SYSTEM },
                                   .seq = seq,
                                   .reason = name,
+                                  .queue = result->note,
                                   .text = json };
 
     /* An answer that may not be stored is none that the flow declared. */
@@ -236,6 +240,7 @@ void chat_act_done(struct chat *chat, struct workspace_id workspace, struct conv
         (json.len > 0 && memchr(json.ptr, '\0', json.len) != NULL)) {
         action.reason = SLICE_LITERAL("failed");
         action.text = SLICE_EMPTY;
+        action.queue = SLICE_LITERAL("answer cannot be stored");
     }
     chat_submit(chat, &action);
 }
@@ -247,12 +252,12 @@ enum err_code decide_flow_result(struct chat *chat, struct turn *turn, struct ru
 {
     const struct chat_action *action = run->action;
 
-    return flow_happen(chat, turn,
-                       &(struct flow_event){ .kind = FLOW_EVENT_RESULT,
-                                             .seq = action->seq,
-                                             .name = action->reason,
-                                             .json = action->text },
-                       err);
+    return flow_answered(chat, turn,
+                         &(struct flow_event){ .kind = FLOW_EVENT_RESULT,
+                                               .seq = action->seq,
+                                               .name = action->reason,
+                                               .json = action->text },
+                         action->queue, err);
 }
 
 static enum err_code tell_start(struct chat *chat, struct turn *turn,

@@ -40,7 +40,8 @@ struct flow_work {
     const struct flow_set *set;
     const struct bot_reply *reply; /* what FLOW_ANSWER stands for */
     int64_t began_us;
-    bool said; /* something that the visitor sees */
+    bool said;                /* something that the visitor sees */
+    struct flow_note failure; /* of the action whose result was the event; what NULL: none */
 };
 
 /* ---- the record ------------------------------------------------------------------------------ */
@@ -70,6 +71,7 @@ static enum err_code work_load(struct chat *chat, const struct conv *conv, struc
     work->conv = conv;
     work->reply = NULL;
     work->said = false;
+    work->failure = (struct flow_note){ 0 };
     work->out.on_row = NULL;
     work->reading = (struct bot_reading){ 0 };
     work->began_us = clock_mono_us(chat->options.clock);
@@ -601,6 +603,7 @@ static enum err_code work_run(struct chat *chat, struct turn *turn, struct flow_
 {
     const struct flow_env env = env_of(work);
     enum flow_event_kind event_kind = event->kind;
+    const struct flow_event *given = event;
     struct flow_event result;
     bool again = true;
     enum err_code rc = ERR_OK;
@@ -613,6 +616,8 @@ static enum err_code work_run(struct chat *chat, struct turn *turn, struct flow_
             return work_lost(chat, turn, work, err);
         if (work->out.verdict != FLOW_DONE)
             return ERR_OK;
+        if (event == given && event->kind == FLOW_EVENT_RESULT && work->out.note_count > 0)
+            work->failure = work->out.notes[0];
         rc = effects_take(chat, turn, work, &again, &result, err);
         if (rc != ERR_OK)
             return rc;
@@ -643,6 +648,24 @@ enum err_code flow_happen(struct chat *chat, struct turn *turn, const struct flo
     if (work_load(chat, turn->conv, &work, err) != ERR_OK)
         return work_lost(chat, turn, work, err);
     return work_run(chat, turn, work, event, err);
+}
+
+/* "order.get: answer is not JSON" */
+enum err_code flow_answered(struct chat *chat, struct turn *turn, const struct flow_event *event,
+                            struct slice note, struct err *err)
+{
+    char text[LIMIT_NAME_BYTES_MAX * 2];
+    const struct flow_note *own;
+    bool runs = flow_runs(turn->conv);
+    enum err_code rc = flow_happen(chat, turn, event, err);
+
+    if (rc != ERR_OK || !runs || chat->flow->failure.what == NULL)
+        return rc;
+    own = &chat->flow->failure;
+    snprintf(text, sizeof(text), "%.*s: %.*s", SLICE_ARGS(own->where),
+             SLICE_ARGS(note.len > 0 ? note : slice_of(own->what)));
+    (void)flow_event_add(chat, turn, "action", utf8_cut(slice_of(text), strlen(text)));
+    return ERR_OK;
 }
 
 /* ---- hearing --------------------------------------------------------------------------------- */

@@ -294,6 +294,23 @@ static void an_action_that_cannot_be_begun_has_failed(void **state)
     assert_int_equal(drive_report(f->drive)->state, CONV_QUEUED);
 }
 
+static void why_an_action_failed_is_noted_for_the_agents(void **state)
+{
+    struct fixture *f = *state;
+    const struct drive_event *note;
+
+    to_review(f);
+    pick(f, "accept");
+    drive_act_done(f->drive, "ok", "[\"not what was declared\"]");
+    look(f);
+    note = find(f, KEFU__V1__EVENT__KIND__flow, "action");
+    assert_non_null(note);
+    assert_true(note->internal);
+    assert_memory_equal(note->text, "rma.create: ", 12);
+    assert_int_equal(drive_report(f->drive)->state, CONV_QUEUED); /* not tried again */
+    assert_int_equal(f->drive->act_count, 1);
+}
+
 static void an_action_without_an_answer_times_out(void **state)
 {
     struct fixture *f = *state;
@@ -748,6 +765,7 @@ int main(void)
         CLAIM(an_action_begins_after_the_commit_and_its_answer_is_a_turn),
         CLAIM(a_failing_action_is_tried_again_and_ends_at_a_person),
         CLAIM(an_action_that_cannot_be_begun_has_failed),
+        CLAIM(why_an_action_failed_is_noted_for_the_agents),
         CLAIM(an_action_without_an_answer_times_out),
         CLAIM(a_late_or_doubled_answer_changes_nothing),
         CLAIM(asking_for_a_person_always_works_and_carries_the_slots),

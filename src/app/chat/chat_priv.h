@@ -521,6 +521,10 @@ MUST_USE enum err_code flow_hear(struct chat *chat, struct turn *turn,
 /* Something else happened to the flow that runs. Nothing runs: nothing happens. */
 MUST_USE enum err_code flow_happen(struct chat *chat, struct turn *turn,
                                    const struct flow_event *event, struct err *err);
+/* The same of an action's result, whose failure is noted for the agents. */
+MUST_USE enum err_code flow_answered(struct chat *chat, struct turn *turn,
+                                     const struct flow_event *event, struct slice note,
+                                     struct err *err);
 /* Begins one, or interrupts the one that runs. *begun: it has said or done something. */
 MUST_USE enum err_code flow_begin(struct chat *chat, struct turn *turn, struct slice name,
                                   struct slice text, struct slice json, bool *begun,

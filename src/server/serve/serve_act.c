@@ -68,11 +68,25 @@ static struct slice acts_ports(const struct config *config)
     return slice_of(config_text(config, CONFIG_ACTION_PORTS));
 }
 
+/* NULL: the system's. */
+static const char *acts_authorities(const struct config *config)
+{
+    const char *file = config_text(config, CONFIG_ACTION_CA);
+
+    return file[0] != '\0' ? file : NULL;
+}
+
 enum err_code node_acts_check(const struct config *config, struct err *err)
 {
+    struct net_tls_context *tls = NULL;
     struct http_guard guard;
+    enum err_code rc =
+        http_guard_parse(acts_networks(config), SLICE_EMPTY, acts_ports(config), &guard, err);
 
-    return http_guard_parse(acts_networks(config), SLICE_EMPTY, acts_ports(config), &guard, err);
+    if (rc == ERR_OK && acts_authorities(config) != NULL)
+        rc = net_tls_client_create(acts_authorities(config), &tls, err);
+    net_tls_context_destroy(&tls);
+    return rc;
 }
 
 void node_acts_init(struct node *node)
@@ -94,7 +108,8 @@ static bool runner_ready(struct node *node)
 
     if (acts->runner != NULL)
         return true;
-    if (acts->tls == NULL && net_tls_client_create(NULL, &acts->tls, &err) != ERR_OK)
+    if (acts->tls == NULL &&
+        net_tls_client_create(acts_authorities(config), &acts->tls, &err) != ERR_OK)
         LOG_WARN("actions_without_tls", KV_ERR(&err));
     options.tls = acts->tls;
     if (action_runner_create(&options, &acts->runner, &err) != ERR_OK)
@@ -124,12 +139,16 @@ void node_acts_fini(struct node *node)
     node->acts = NULL;
 }
 
-static void act_answer(struct node_act *act, struct slice name, struct slice json)
+static void act_answer(struct node_act *act, const struct chat_act_result *result)
 {
-    struct node *node = act->node;
-
-    chat_act_done(node->chat, act->workspace, act->conv, act->seq, name, json);
+    chat_act_done(act->node->chat, act->workspace, act->conv, act->seq, result);
     act_free(act);
+}
+
+static void act_failed(struct node_act *act, const char *note)
+{
+    act_answer(
+        act, &(struct chat_act_result){ .name = SLICE_LITERAL("failed"), .note = slice_of(note) });
 }
 
 static void act_done(void *ctx, const struct action_result *result)
@@ -138,7 +157,10 @@ static void act_done(void *ctx, const struct action_result *result)
 
     if (result->note != NULL)
         LOG_INFO("action_note", KV_ID("conv", act->conv.v), KV_TEXT("note", result->note));
-    act_answer(act, result->name, result->json);
+    act_answer(act, &(struct chat_act_result){ .name = result->name,
+                                               .json = result->json,
+                                               .note = result->note != NULL ? slice_of(result->note)
+                                                                            : SLICE_EMPTY });
 }
 
 /* Looked up when it begins: a declaration may change while a retry waits. */
@@ -154,14 +176,14 @@ static void act_begin(struct loop_timer *timer)
     action = acts->workspace != NULL ? directory_action(acts->workspace, act->name) : NULL;
     if (action == NULL || action->disabled || !runner_ready(node)) {
         LOG_WARN("action_not_declared", KV_ID("conv", act->conv.v));
-        act_answer(act, SLICE_LITERAL("failed"), SLICE_EMPTY);
+        act_failed(act, "not declared");
         return;
     }
     if (action_run(acts->runner, action, act->input, act->key, act->timeout_ms, act_done, act,
                    &err) == ERR_OK)
         return;
     LOG_WARN("action_not_begun", KV_ID("conv", act->conv.v), KV_ERR(&err));
-    act_answer(act, SLICE_LITERAL("failed"), SLICE_EMPTY);
+    act_failed(act, err.code == ERR_FORBIDDEN ? "address not allowed" : "cannot be called");
 }
 
 static struct slice keep(char **at, struct slice text)

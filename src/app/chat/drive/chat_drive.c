@@ -690,7 +690,8 @@ void drive_act_done(struct drive *drive, const char *outcome, const char *json)
     ENSURE(drive->act_count > 0);
     act = &drive->acts[(drive->act_count - 1) % DRIVE_LOG_MAX];
     chat_act_done(drive->chat, (struct workspace_id){ DRIVE_WORKSPACE },
-                  (struct conv_id){ act->conv }, act->seq, slice_of(outcome), slice_of(json));
+                  (struct conv_id){ act->conv }, act->seq,
+                  &(struct chat_act_result){ .name = slice_of(outcome), .json = slice_of(json) });
     drive_run(drive);
 }
 
