@@ -74,6 +74,31 @@ uint32_t gateway_session_count(const struct gateway *gateway)
     return gateway->session_count;
 }
 
+static void agent_free(struct gateway_agent *agent)
+{
+    if (agent == NULL)
+        return;
+    *agent->place = agent->next;
+    if (agent->next != NULL)
+        agent->next->place = agent->place;
+    free(agent);
+}
+
+struct gateway_agent *gateway_agent_make(struct gateway_session *session)
+{
+    struct gateway *gateway = session->gateway;
+    struct gateway_agent *agent = mem_zalloc(sizeof(*agent));
+
+    agent->session = session;
+    agent->next = gateway->agents;
+    agent->place = &gateway->agents;
+    if (agent->next != NULL)
+        agent->next->place = &agent->next;
+    gateway->agents = agent;
+    session->agent = agent;
+    return agent;
+}
+
 static void session_free(struct gateway_session *session)
 {
     struct gateway *gateway = session->gateway;
@@ -86,7 +111,7 @@ static void session_free(struct gateway_session *session)
     slot->next_free = gateway->free;
     gateway->free = session->index;
     gateway->session_count--;
-    free(session->agent);
+    agent_free(session->agent);
     free(session->told); /* or the heads behind the first one */
     pool_give(&gateway->sessions, session);
 }
@@ -558,11 +583,12 @@ void gateway_presence_to(struct gateway *gateway, uint64_t handle,
 static void inboxes_send(struct gateway *gateway, struct workspace_id workspace,
                          const Kefu__V1__ServerFrame *frame)
 {
-    for (uint32_t i = 0; i < gateway->slot_count; i++) {
-        struct gateway_session *session = gateway->slots[i].session;
-        if (session != NULL && session->agent != NULL && session->agent->inbox &&
-            session->agent->who.workspace_id == workspace.v)
-            gateway_session_send(session, frame);
+    struct gateway_agent *next;
+
+    for (struct gateway_agent *agent = gateway->agents; agent != NULL; agent = next) {
+        next = agent->next; /* sending may end this one */
+        if (agent->inbox && agent->who.workspace_id == workspace.v)
+            gateway_session_send(agent->session, frame);
     }
 }
 
@@ -604,15 +630,15 @@ bool gateway_principal_revoked(const struct gateway *gateway, const struct auth_
 
 void gateway_revoke(struct gateway *gateway, const struct gateway_revocation *what)
 {
+    struct gateway_agent *next;
+
     gateway->revoked[gateway->revoked_next] =
         (struct gateway_revoked){ *what, clock_mono_us(gateway->options.clock) };
     gateway->revoked_next = (gateway->revoked_next + 1) % GATEWAY_REVOKED_MAX;
-    for (uint32_t i = 0; i < gateway->slot_count; i++) {
-        struct gateway_session *session = gateway->slots[i].session;
-        if (session == NULL || session->agent == NULL)
-            continue;
-        if (revokes(what, &session->agent->who))
-            gateway_session_close(session, GATEWAY_CLOSE_LOGGED_OUT, "logged out");
+    for (struct gateway_agent *agent = gateway->agents; agent != NULL; agent = next) {
+        next = agent->next;
+        if (revokes(what, &agent->who))
+            gateway_session_close(agent->session, GATEWAY_CLOSE_LOGGED_OUT, "logged out");
     }
 }
 

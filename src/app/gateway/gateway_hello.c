@@ -212,8 +212,7 @@ void gateway_agent_proved(struct gateway *gateway, uint64_t handle,
         hello_fault(session, &err);
         return;
     }
-    session->agent = mem_zalloc(sizeof(*session->agent));
-    session->agent->who = *who;
+    gateway_agent_make(session)->who = *who;
     server_fill(&server);
     welcome.server = &server;
     welcome.agent_id = who->agent_id;

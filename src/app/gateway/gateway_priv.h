@@ -25,6 +25,8 @@ struct gateway_head {
 
 /* What only agents' sessions have. */
 struct gateway_agent {
+    struct gateway_session *session;
+    struct gateway_agent *next, **place; /* of all agents' sessions here */
     struct auth_principal who;
     bool inbox;
     uint32_t conv_count;
@@ -83,8 +85,9 @@ struct gateway {
     uint32_t free; /* UINT32_MAX: none */
     uint32_t session_count;
     struct pool sessions;
-    struct arena arena;                                  /* of the frame at work */
-    struct buf out;                                      /* the frame being encoded */
+    struct gateway_agent *agents; /* what presence and revocations walk: few among many visitors */
+    struct arena arena;           /* of the frame at work */
+    struct buf out;               /* the frame being encoded */
     struct gateway_revoked revoked[GATEWAY_REVOKED_MAX]; /* a ring */
     unsigned revoked_next;
 };
@@ -97,6 +100,8 @@ static inline uint64_t gateway_cookie(uint32_t frame_id)
 }
 
 struct gateway_session *gateway_session_find(struct gateway *gateway, uint64_t handle);
+/* The session becomes an agent's; it owns what is given. */
+struct gateway_agent *gateway_agent_make(struct gateway_session *session);
 struct chat_session gateway_session_ref(const struct gateway_session *session);
 void gateway_session_close(struct gateway_session *session, unsigned code, const char *reason);
 /* Did these rights end after they were read? */

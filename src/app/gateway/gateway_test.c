@@ -25,9 +25,9 @@ struct fixture {
     uint64_t session;
     unsigned closed; /* code of the close, 0: open */
     char sent[4096];
-    unsigned rows, relists; /* sent */
-    size_t pending;         /* in the link's queue */
-    bool full;              /* submit finds no room */
+    unsigned rows, relists, presences; /* sent */
+    size_t pending;                    /* in the link's queue */
+    bool full;                         /* submit finds no room */
     bool link_full;
     char item[64];   /* the first file of the message submitted last */
     uint64_t cookie; /* of the action submitted last */
@@ -42,6 +42,7 @@ static bool link_send(void *link, struct slice frame, bool binary)
     if (f->link_full)
         return false;
     f->rows += slice_equal_text(frame, ROW);
+    f->presences += slice_starts_with(frame, SLICE_LITERAL("{\"presence\""));
     f->relists += slice_equal_text(frame, "{\"resync\":{}}");
     snprintf(f->sent, sizeof(f->sent), "%.*s", SLICE_ARGS(frame));
     return true;
@@ -340,6 +341,36 @@ static void what_was_taken_off_is_not_taken_off_again(void **state)
     assert_int_equal(f->unsubscribed + f->inbox_off, 0);
 }
 
+static unsigned presences_seen(struct fixture *f)
+{
+    Kefu__V1__PresencePush push = KEFU__V1__PRESENCE_PUSH__INIT;
+
+    f->presences = 0;
+    gateway_presence(f->gateway, (struct workspace_id){ 1 }, &push);
+    return f->presences;
+}
+
+static void presence_reaches_every_inbox_that_is_still_there(void **state)
+{
+    static const unsigned orders[][4] = { { 0, 1, 2, 3 }, { 3, 2, 1, 0 }, { 1, 3, 0, 2 } };
+    struct fixture *f = *state;
+
+    for (size_t order = 0; order < LENGTH_OF(orders); order++) {
+        uint64_t sessions[4];
+
+        for (unsigned i = 0; i < LENGTH_OF(sessions); i++) {
+            opened(f, false);
+            sessions[i] = f->session;
+            frame(f, "{\"id\":2,\"subscribe\":{\"inbox\":true}}");
+        }
+        for (unsigned i = 0; i < LENGTH_OF(sessions); i++) {
+            assert_int_equal(presences_seen(f), LENGTH_OF(sessions) - i);
+            gateway_session_gone(f->gateway, sessions[orders[order][i]]);
+        }
+        assert_int_equal(presences_seen(f), 0);
+    }
+}
+
 static bool push(struct fixture *f, enum chat_push_kind kind)
 {
     return gateway_push(f->gateway, f->session, kind, (struct conv_id){ CONV }, 1, slice_of(ROW));
@@ -451,6 +482,7 @@ int main(void)
         TEST(a_token_has_no_presence),
         TEST(a_frame_that_cannot_be_read_is_answered_with_its_id),
         TEST(a_frame_without_an_id_is_told_its_fault_and_nothing_else),
+        TEST(presence_reaches_every_inbox_that_is_still_there),
         TEST(a_reader_too_slow_for_rows_keeps_room_for_answers),
         TEST(a_row_that_was_refused_is_a_gap_told_before_the_next_one),
         TEST(an_off_without_room_is_made_up_for_when_the_session_goes),
