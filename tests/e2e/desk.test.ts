@@ -2,13 +2,14 @@
 // The desk at work: 50 visitors and 5 agents over sockets, a configuration with skills, rings,
 // priorities and offers, kill -9 in the middle. Whatever happens, everybody is served once.
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { after, before, test } from "node:test";
 import { Server } from "./server.ts";
 import {
   Agent,
   clientId,
   type Frame,
-  type Session,
+  Session,
   visitor,
   welcomeOf,
 } from "./wire.ts";
@@ -411,6 +412,81 @@ test("an offer rings, is declined, rings elsewhere, is accepted; misses set away
       ),
     ),
   );
+});
+
+test("rules ask for site, page, contact, flow and slots", async () => {
+  await configured();
+  const rule = (id: string, guard: string) => ({ id, if: guard, queue: id });
+  const facts = {
+    "page.url": "text",
+    "slot.need": "text",
+    "contact.user_id": "text",
+    "contact.plan": ["free", "paid"],
+  };
+  const routes = [
+    rule("page", "page.url ~ '*/cart*' && channel == 'web'"),
+    rule("contact", "contact.plan == 'paid' && contact.user_id == 'u7'"),
+    rule("slot", "slot.need == 'price' && flow == 'lead'"),
+    rule("flow", "flow == 'returns'"),
+    rule("site", "site == 'demo' && lang == 'zh'"),
+    { id: "else", else: true, queue: "else" },
+  ];
+  const queues = Object.fromEntries(routes.map(({ id }) => [id, {}]));
+  await publish({ facts, routes, queues });
+  const site = (await json(boss.call("GET", "/sites")))["items"][0] as Frame;
+  const secret = await json(
+    boss.call("GET", `/sites/${site["id"]}/identity-secret`),
+  );
+  const says = async (one: Frame, text: string) => {
+    const ack = await one["session"].ask({
+      send: { conversationId: one["id"], clientId: clientId(), text },
+    });
+    assert.ok(ack["ack"], JSON.stringify(ack));
+  };
+  const begins = async (text: string, url = "https://shop.test/") => {
+    const session = await Session.open(server);
+    await session.ask({
+      hello: { siteKey: "demo", locale: "zh-CN", page: { url } },
+    });
+    const ack = await session.ask({
+      start: { clientId: clientId(), text, page: { url } },
+    });
+    return { session, id: ack["ack"].conversationId as string };
+  };
+  const queueOf = async (one: Frame): Promise<string> => {
+    await says(one, "转人工");
+    const row = await json(boss.call("GET", `/conversations/${one["id"]}`));
+    await one["session"].ask({
+      end: { conversationId: one["id"], clientId: clientId() },
+    });
+    return row["queue"] as string;
+  };
+
+  assert.equal(await queueOf(await begins("你好")), "site");
+  const cart = await begins("你好", "https://shop.test/cart?item=7");
+  assert.equal(await queueOf(cart), "page");
+
+  const known = await begins("你好");
+  const issuedAt = Math.floor(Date.now() / 1000);
+  const hash = createHmac("sha256", secret["value"] as string)
+    .update(`u7.${issuedAt}`)
+    .digest("hex");
+  const identify = {
+    userId: "u7",
+    issuedAt,
+    hash,
+    attributes: { plan: "paid" },
+  };
+  const told = await known.session.ask({ identify });
+  assert.ok(told["ack"], JSON.stringify(told));
+  assert.equal(await queueOf(known), "contact");
+
+  const flow = await begins("我要退货");
+  assert.equal(await queueOf(flow), "flow");
+  const slot = await begins("我想咨询产品");
+  await says(slot, "要报价");
+  assert.equal(await queueOf(slot), "slot");
+  await publish(routing);
 });
 
 test("an inbox stays right through a storm of other conversations", async () => {

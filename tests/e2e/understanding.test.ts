@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { accessible, Console, Faults, launch, Shop } from "./browser.ts";
 import { Server } from "./server.ts";
-import { Agent } from "./wire.ts";
+import { Agent, clientId, type Frame, visitor } from "./wire.ts";
 
 // The tests ask again until a model is live, faster than people do.
 const server = new Server({ KEFU_LIMIT_IP_RATE: "0" });
@@ -272,6 +272,37 @@ test("every tab works without a mouse and has no serious finding", async () => {
     }
   }
   await console.page.context().close();
+});
+
+test("what was understood before decides who gets it", async () => {
+  const config = {
+    routes: [
+      { id: "gone", if: "intent == 'account.delete'", queue: "accounts" },
+      { id: "rest", else: true, queue: "general" },
+    ],
+    queues: { accounts: {}, general: {} },
+  };
+  const draft = (await (
+    await owner.call("POST", "/routing-configs", {
+      config: JSON.stringify(config),
+    })
+  ).json()) as Frame;
+  const path = `/routing-configs/${draft["id"]}/publish`;
+  assert.equal((await owner.call("POST", path, {})).status, 200);
+  for (const [text, queue] of [
+    ["我想把账号注销掉，以后不用了", "accounts"],
+    ["你好", "general"],
+  ]) {
+    const session = await visitor(server);
+    const ack = await session.ask({ start: { clientId: clientId(), text } });
+    const conversationId = ack["ack"].conversationId as string;
+    await session.ask({
+      send: { conversationId, clientId: clientId(), text: "转人工" },
+    });
+    const row = await owner.call("GET", `/conversations/${conversationId}`);
+    assert.equal(((await row.json()) as Frame)["queue"], queue);
+    session.drop();
+  }
 });
 
 test("nothing went wrong on any page", () => {

@@ -201,8 +201,9 @@ struct bot_reply {
     size_t text_count;
     struct bot_quick_reply quick_replies[BOT_QUICK_REPLIES_MAX]; /* of the last text */
     size_t quick_reply_count;
-    struct slice flow;          /* begin this one; then there may be no text */
-    bool handoff;               /* append a `handoff` event and queue the conversation */
+    struct slice flow;   /* begin this one; then there may be no text */
+    struct slice intent; /* name of the one that was answered or began a flow; may be empty */
+    bool handoff;        /* append a `handoff` event and queue the conversation */
     const char *handoff_reason; /* "visitor_asked", "rule", "bot_off"; NULL without handoff */
     unsigned clarify_rounds;    /* for the conversation's header */
     bool unclear;               /* not understood well enough to be answered */

@@ -35,6 +35,7 @@ static enum err_code topic_add(struct bot_build *b, size_t at, const struct bot_
         return bot_fault(b, "intents", at, "name", ERR_INVALID, "is empty");
     topic->id = in->id;
     topic->handoff = in->handoff;
+    rc = bot_copy(b, slice_trim(in->name), &topic->name);
     for (int i = 0; i < BOT_LANGUAGES && rc == ERR_OK; i++) {
         int other = BOT_LANGUAGES - 1 - i;
 

@@ -160,6 +160,7 @@ static void a_question_in_other_words_is_answered_by_its_intent(void **state)
     assert_int_equal(r->steps[4].candidates[0].id, 101);
     assert_true(r->steps[4].candidates[0].score >= r->steps[4].threshold);
     assert_true(r->steps[4].threshold > 0.0);
+    assert_true(slice_equal_text(r->intent, "refund"));
     r = ask(f, "I want to get my money back, how do I get a refund", 0);
     assert_true(slice_equal_text(r->texts[0], "Within three days."));
     assert_false(r->unclear);

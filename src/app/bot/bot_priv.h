@@ -46,6 +46,7 @@ struct bot_entry {
 /* An intent as the ladder answers it. */
 struct bot_topic {
     uint64_t id;
+    struct slice name;
     struct slice title[BOT_LANGUAGES];  /* never empty */
     struct slice answer[BOT_LANGUAGES]; /* both or none */
     bool handoff;

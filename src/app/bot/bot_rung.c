@@ -64,6 +64,7 @@ static enum bot_verdict answer_topic(struct bot_run *run, const struct bot_topic
                                                   : text_of(run, BOT_TEXT_HANDOFF));
     if (topic->handoff)
         hand_off(run, "intent");
+    run->out->intent = topic->name;
     run->out->clarify_rounds = 0;
     return BOT_ANSWER;
 }
@@ -208,6 +209,7 @@ static enum bot_verdict run_flow(struct bot_run *run, double threshold, struct b
         flow_set_match(run->bot->flows, intent, (int64_t)(score * (double)EXPR_ONE), SLICE_EMPTY);
     if (flow == NULL)
         return BOT_PASS;
+    run->out->intent = intent;
     return begin_flow(run, flow, score, step);
 }
 

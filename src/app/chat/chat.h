@@ -307,10 +307,11 @@ enum { CHAT_ROWS_MS = 100 };           /* what an eye takes for at once */
 
 /* What a conversation that wants a person is routed by. */
 struct chat_route_ask {
+    struct site_id site;
     struct slice queue;    /* that queue; empty: as the rules say */
     struct slice language; /* "zh", "en" */
-    struct slice intent;   /* empty: not known */
-    struct slice flow;     /* the same */
+    struct slice intent;   /* by which the bot answered last in this one; empty: none */
+    struct slice flow;     /* begun last in this conversation; empty: none */
     struct slice reason;   /* of the handoff */
     Kefu__V1__RoutingFact *const *facts;
     size_t fact_count;

@@ -61,11 +61,16 @@ void visitor_facts_set(struct visitor *visitor, const Kefu__V1__Visitor *msg)
     buf_fini(&buf);
 }
 
+struct slice visitor_facts(const struct visitor *visitor)
+{
+    return visitor != NULL && visitor->facts != NULL
+               ? slice_make(visitor->facts, visitor->facts_len)
+               : SLICE_EMPTY;
+}
+
 struct slice visitor_fact(const struct visitor *visitor, struct slice name)
 {
-    struct slice rest = visitor != NULL && visitor->facts != NULL
-                            ? slice_make(visitor->facts, visitor->facts_len)
-                            : SLICE_EMPTY;
+    struct slice rest = visitor_facts(visitor);
     struct slice key;
     struct slice value;
 

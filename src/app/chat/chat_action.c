@@ -591,7 +591,7 @@ static enum err_code decide_form(struct chat *chat, struct turn *turn, struct ru
     if (turn->conv->head.life.state == CONV_CLOSED)
         return err_set(err, ERR_CONFLICT, "the conversation is closed");
     turn_attributes(turn, turn_by(chat, turn, KEFU__V1__EVENT__KIND__form, false, action), action);
-    routing_note_facts(turn, "form.", action);
+    routing_note_facts(turn, "form.", action->attributes, action->attribute_count);
     turn_stimulus(turn, action, action_hash(action));
     return ERR_OK;
 }
@@ -606,7 +606,7 @@ static enum err_code decide_identify(struct chat *chat, struct turn *turn, struc
         conv_string(&turn->conv->visitor_name, action->visitor_info.name, LIMIT_NAME_BYTES_MAX);
     turn_attributes(turn, turn_by(chat, turn, KEFU__V1__EVENT__KIND__identified, true, action),
                     action);
-    routing_note_facts(turn, "contact.", action);
+    routing_note_facts(turn, "contact.", action->attributes, action->attribute_count);
     flow_remembered(turn, action);
     turn_stimulus(turn, action, action_hash(action));
     return ERR_OK;

@@ -423,6 +423,7 @@ static void carry_note(struct chat *chat, struct turn *turn, struct slice flow, 
     Kefu__V1__Event *note;
     struct buf buf;
 
+    routing_note_slots(turn, carry);
     buf_init(&buf, SLOTS_TEXT_MAX);
     lines_add(&buf, carry);
     note = turn_event(chat, turn, KEFU__V1__EVENT__KIND__note, true, ACTOR_SYSTEM, 0, SLICE_EMPTY);
@@ -751,6 +752,7 @@ enum err_code flow_begin(struct chat *chat, struct turn *turn, struct slice name
     rc = work_run(chat, turn, work, &event, err);
     *begun = turn->msg.n_events > events || turn->act != NULL;
     if (*begun && rc == ERR_OK) {
+        routing_note_flow(turn, name);
         (void)flow_event_add(chat, turn, "started", name);
         conv->head.clarify_rounds = 0;
     }
@@ -785,6 +787,7 @@ static enum err_code ladder_take(struct chat *chat, struct turn *turn, struct sl
     }
     bot_trace_add(turn, seq, reply);
     turn->conv->head.clarify_rounds = reply->clarify_rounds;
+    routing_note_intent(turn, reply);
     return reply->handoff
                ? hand_over(chat, turn,
                            &(struct handover){ .reason = reply->handoff_reason, .reply = reply },

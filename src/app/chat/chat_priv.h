@@ -382,7 +382,13 @@ MUST_USE enum err_code routing_choose(struct chat *chat, struct turn *turn, stru
 /* Nobody is offered it any more; agent (may be 0) had it until now. */
 void routing_clear_offer(struct chat *chat, struct turn *turn, struct agent_id had);
 /* Attributes of a form or of an identified visitor become facts for the rules. */
-void routing_note_facts(struct turn *turn, const char *prefix, const struct chat_action *action);
+void routing_note_facts(struct turn *turn, const char *prefix,
+                        const struct chat_attribute *attributes, size_t count);
+/* What the bot understood, if it answered by that. */
+void routing_note_intent(struct turn *turn, const struct bot_reply *reply);
+void routing_note_flow(struct turn *turn, struct slice flow); /* begun */
+/* {"slot":value,...} that a flow leaves to a person. */
+void routing_note_slots(struct turn *turn, struct slice json);
 void routing_undo(struct turn *turn);
 void routing_committed(struct turn *turn); /* before the header is encoded */
 void routing_release(struct turn *turn);
@@ -570,6 +576,7 @@ void act_turn_done(struct chat *chat, const struct turn *turn);
 void visitor_facts_set(struct visitor *visitor, const Kefu__V1__Visitor *msg);
 /* Empty: not known. */
 struct slice visitor_fact(const struct visitor *visitor, struct slice name);
+struct slice visitor_facts(const struct visitor *visitor); /* for pair_next */
 
 /* chat_sub.c */
 MUST_USE enum err_code sub_add(struct chat *chat, struct topic *topic, struct chat_session session,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "buf.h"
+#include "json.h"
 #include "mem.h"
 #include "schema.h"
 
@@ -16,6 +17,8 @@ enum {
     ROUTING_BYTES_MAX = 8 * 1024, /* 16 needs and 32 facts are below */
     FACTS_MAX = 32,               /* of one conversation; more are passed over */
     FACT_BYTES_MAX = 128,         /* name or value; longer ones are passed over */
+    SLOTS_MAX = 16,               /* of a flow: as many as it has room for, nearly always */
+    ASK_FACTS_MAX = 64,           /* ROUTE_FACTS_MAX: a configuration has no more to ask */
 };
 
 static Kefu__V1__Routing *decode(const char *bytes, uint32_t len, struct arena *arena)
@@ -135,16 +138,73 @@ void routing_row(const struct conv *conv, struct arena *arena, Kefu__V1__Convers
 
 /* ---- choosing -------------------------------------------------------------------------------- */
 
-static struct slice intent_of(const struct bot_reply *reply)
+static bool ask_fact(struct turn *turn, struct chat_route_ask *ask, Kefu__V1__RoutingFact **list,
+                     const char *prefix, struct slice name, struct slice value)
 {
-    for (size_t i = 0; reply != NULL && i < reply->step_count; i++) {
-        const struct bot_step *step = &reply->steps[i];
+    Kefu__V1__RoutingFact *fact;
+    char full[FACT_BYTES_MAX * 2];
 
-        if (step->verdict == BOT_ANSWER && strcmp(step->rung, "intent") == 0 &&
-            step->candidate_count > 0)
-            return step->candidates[0].text;
+    if (value.len == 0 || name.len > FACT_BYTES_MAX || ask->fact_count == ASK_FACTS_MAX)
+        return false;
+    fact = arena_alloc(&turn->arena, sizeof(*fact));
+    if (fact == NULL)
+        return false;
+    snprintf(full, sizeof(full), "%s%.*s", prefix, SLICE_ARGS(name));
+    kefu__v1__routing_fact__init(fact);
+    fact->name = turn_text(turn, slice_of(full));
+    fact->value = turn_text(turn, value);
+    list[ask->fact_count++] = fact;
+    return true;
+}
+
+/* What was noted in this conversation; intent and flow have their own places. The flow that was
+ * begun counts, not the one inside of it that hands over. */
+static void ask_noted(struct chat_route_ask *ask, Kefu__V1__RoutingFact **list,
+                      const Kefu__V1__Routing *routing)
+{
+    for (size_t i = 0; i < routing->n_facts; i++) {
+        Kefu__V1__RoutingFact *fact = routing->facts[i];
+        bool intent = strcmp(fact->name, "intent") == 0;
+
+        if (intent || strcmp(fact->name, "flow") == 0) {
+            struct slice *known = intent ? &ask->intent : &ask->flow;
+
+            *known = known->len > 0 ? *known : slice_of(fact->value);
+        } else if (ask->fact_count < ASK_FACTS_MAX) {
+            list[ask->fact_count++] = fact;
+        }
     }
-    return SLICE_EMPTY;
+}
+
+static bool noted(const struct chat_route_ask *ask, struct slice contact)
+{
+    for (size_t i = 0; i < ask->fact_count; i++) {
+        struct slice name = slice_of(ask->facts[i]->name);
+
+        if (slice_starts_with(name, SLICE_LITERAL("contact.")) &&
+            slice_equal(slice_make(name.ptr + 8, name.len - 8), contact))
+            return true;
+    }
+    return false;
+}
+
+/* What is known of the visitor from before this conversation, and where it is now. */
+static void ask_known(struct turn *turn, struct chat_route_ask *ask, Kefu__V1__RoutingFact **list)
+{
+    const struct conv *conv = turn->conv;
+    struct slice rest = visitor_facts(conv->visitor);
+    struct slice key;
+    struct slice value;
+
+    if (conv->page_url != NULL)
+        (void)ask_fact(turn, ask, list, "page.", SLICE_LITERAL("url"), slice_of(conv->page_url));
+    if (conv->page_title != NULL)
+        (void)ask_fact(turn, ask, list, "page.", SLICE_LITERAL("title"),
+                       slice_of(conv->page_title));
+    while (pair_next(&rest, &key, &value)) {
+        if (!noted(ask, key))
+            (void)ask_fact(turn, ask, list, "contact.", key, value);
+    }
 }
 
 enum err_code routing_choose(struct chat *chat, struct turn *turn, struct slice queue,
@@ -155,20 +215,24 @@ enum err_code routing_choose(struct chat *chat, struct turn *turn, struct slice 
     Kefu__V1__Routing *routing = routing_get(turn);
     const Kefu__V1__Routing before = *routing;
     const char *locale = bot_locale(slice_of(conv->locale));
-    const struct chat_route_ask ask = {
+    Kefu__V1__RoutingFact *facts[ASK_FACTS_MAX];
+    struct chat_route_ask ask = {
+        .site = conv->site,
         .queue = queue,
         .language = strncmp(locale, "zh", 2) == 0 ? SLICE_LITERAL("zh") : SLICE_LITERAL("en"),
-        .intent = intent_of(reply),
-        .flow = turn->flow_name,
+        .intent = reply != NULL ? reply->intent : SLICE_EMPTY,
         .reason = slice_of(reason),
-        .facts = before.facts,
-        .fact_count = before.n_facts,
+        .facts = facts,
     };
     enum err_code rc;
 
     *out = (struct chat_route){ 0 };
     if (chat->options.ops.route == NULL)
         return ERR_OK;
+    ask_noted(&ask, facts, &before);
+    if (ask.flow.len == 0)
+        ask.flow = turn->flow_name;
+    ask_known(turn, &ask, facts);
     kefu__v1__routing__init(routing);
     routing->sticky_wait_ms = -1;
     rc = chat->options.ops.route(chat->options.ops.ctx, conv->workspace, &ask, &turn->arena,
@@ -203,32 +267,36 @@ void routing_clear_offer(struct chat *chat, struct turn *turn, struct agent_id h
 
 /* ---- facts ----------------------------------------------------------------------------------- */
 
+/* False: it is known already, or there is no room. */
 static bool fact_add(struct turn *turn, Kefu__V1__Routing *routing, const char *prefix,
                      const struct chat_attribute *attribute)
 {
     char name[FACT_BYTES_MAX * 2];
-    Kefu__V1__RoutingFact *fact;
+    Kefu__V1__RoutingFact *fact = NULL;
 
     if (attribute->key.len > FACT_BYTES_MAX || attribute->value.len > FACT_BYTES_MAX)
         return false;
     snprintf(name, sizeof(name), "%s%.*s", prefix, SLICE_ARGS(attribute->key));
     for (size_t i = 0; i < routing->n_facts; i++) {
-        if (strcmp(routing->facts[i]->name, name) == 0) {
-            routing->facts[i]->value = turn_text(turn, attribute->value);
-            return true;
-        }
+        if (strcmp(routing->facts[i]->name, name) == 0)
+            fact = routing->facts[i];
     }
-    fact = arena_alloc(&turn->arena, sizeof(*fact));
-    if (routing->n_facts == FACTS_MAX || fact == NULL)
+    if (fact != NULL && slice_equal_text(attribute->value, fact->value))
         return false;
-    kefu__v1__routing_fact__init(fact);
-    fact->name = turn_text(turn, slice_of(name));
+    if (fact == NULL) {
+        fact = arena_alloc(&turn->arena, sizeof(*fact));
+        if (routing->n_facts == FACTS_MAX || fact == NULL)
+            return false;
+        kefu__v1__routing_fact__init(fact);
+        fact->name = turn_text(turn, slice_of(name));
+        routing->facts[routing->n_facts++] = fact;
+    }
     fact->value = turn_text(turn, attribute->value);
-    routing->facts[routing->n_facts++] = fact;
     return true;
 }
 
-void routing_note_facts(struct turn *turn, const char *prefix, const struct chat_action *action)
+void routing_note_facts(struct turn *turn, const char *prefix,
+                        const struct chat_attribute *attributes, size_t count)
 {
     Kefu__V1__Routing *routing = routing_get(turn);
     Kefu__V1__RoutingFact **list =
@@ -242,10 +310,68 @@ void routing_note_facts(struct turn *turn, const char *prefix, const struct chat
     for (size_t i = 0; i < routing->n_facts && i < FACTS_MAX; i++)
         list[i] = routing->facts[i];
     routing->facts = list;
-    for (unsigned i = 0; i < action->attribute_count; i++)
-        any = fact_add(turn, routing, prefix, &action->attributes[i]) || any;
+    for (size_t i = 0; i < count; i++)
+        any = fact_add(turn, routing, prefix, &attributes[i]) || any;
     if (any)
         routing_set(turn, routing);
+}
+
+static void fact_note(struct turn *turn, struct slice name, struct slice value)
+{
+    const struct chat_attribute one = { name, value };
+
+    routing_note_facts(turn, "", &one, 1);
+}
+
+void routing_note_intent(struct turn *turn, const struct bot_reply *reply)
+{
+    if (reply->intent.len > 0)
+        fact_note(turn, SLICE_LITERAL("intent"), reply->intent);
+}
+
+void routing_note_flow(struct turn *turn, struct slice flow)
+{
+    fact_note(turn, SLICE_LITERAL("flow"), flow);
+}
+
+/* Texts, numbers and truths; lists and unknowns are left out. */
+static unsigned slots_read(struct turn *turn, struct slice json,
+                           struct chat_attribute out[SLOTS_MAX])
+{
+    struct json_reader reader;
+    unsigned count = 0;
+
+    json_reader_init(&reader, json);
+    if (json_next(&reader) != JSON_OBJECT_BEGIN)
+        return 0;
+    while (count < SLOTS_MAX && json_next(&reader) == JSON_KEY) {
+        struct slice key = reader.raw;
+        struct json_reader ahead = reader;
+        enum json_token token = json_next(&ahead);
+        struct slice value = token == JSON_TRUE    ? SLICE_LITERAL("true")
+                             : token == JSON_FALSE ? SLICE_LITERAL("false")
+                                                   : ahead.raw;
+        char *text;
+
+        if (!json_skip_value(&reader))
+            break;
+        if (token != JSON_TEXT && token != JSON_NUMBER && token != JSON_TRUE && token != JSON_FALSE)
+            continue;
+        text = arena_alloc(&turn->arena, value.len + 1);
+        if (text == NULL)
+            break;
+        if (token == JSON_TEXT)
+            value = slice_make(text, json_unescape(value, text));
+        out[count++] = (struct chat_attribute){ key, value };
+    }
+    return count;
+}
+
+void routing_note_slots(struct turn *turn, struct slice json)
+{
+    struct chat_attribute pairs[SLOTS_MAX];
+
+    routing_note_facts(turn, "slot.", pairs, slots_read(turn, json, pairs));
 }
 
 /* ---- offers ---------------------------------------------------------------------------------- */

@@ -13,8 +13,9 @@ enum { TAB = 11, CONSOLE = 21, ANN = 1, BO = 2 };
 
 static struct {
     bool closed, bot;
-    char facts[256]; /* of the last question: "name=value;" */
+    char facts[512]; /* of the last question: "name=value;" */
     char language[8];
+    uint64_t site;
 } shop;
 
 static char *text(const char *in)
@@ -40,6 +41,7 @@ static enum err_code on_route(void *ctx, struct workspace_id workspace,
         len += (size_t)snprintf(shop.facts + len, sizeof(shop.facts) - len, "%s=%s;",
                                 ask->facts[i]->name, ask->facts[i]->value);
     snprintf(shop.language, sizeof(shop.language), "%.*s", SLICE_ARGS(ask->language));
+    shop.site = ask->site.v;
     if (ask->queue.len > 0 && !slice_equal_text(ask->queue, "vip"))
         return err_set_field(err, ERR_NOT_FOUND, "queue", "no such queue");
     out->queue = text(ask->queue.len > 0                                  ? "vip"
@@ -140,6 +142,62 @@ static void the_queue_is_decided_with_what_is_known(void **state)
     assert_string_equal(shop.language, "en");
     assert_int_equal(drive_report(f->drive)->state, CONV_QUEUED);
     assert_told(f, "returns", 4, 0);
+}
+
+static void where_it_is_and_who_it_is_are_known(void **state)
+{
+    struct fixture *f = *state;
+    const struct chat_attribute attributes[] = {
+        { SLICE_LITERAL("tier"), SLICE_LITERAL("vip") },
+        { SLICE_LITERAL("since"), SLICE_LITERAL("2019") },
+    };
+    struct chat_action action = drive_visitor_action(f->drive, CHAT_IDENTIFY, f->visitor, TAB);
+
+    action.visitor_info.user_id = SLICE_LITERAL("u1");
+    action.attributes = attributes;
+    action.attribute_count = LENGTH_OF(attributes);
+    assert_int_equal(drive_do(f->drive, &action)->kind, CHAT_REPLY_ACK);
+    action = drive_visitor_action(f->drive, CHAT_END, f->visitor, TAB);
+    action.conv = f->conv;
+    drive_client_id(f->drive, &action);
+    assert_int_equal(drive_do(f->drive, &action)->kind, CHAT_REPLY_ACK);
+    clock_virtual_advance(&f->drive->time, INT64_C(73) * 3600 * 1000);
+    action = drive_visitor_action(f->drive, CHAT_START, f->visitor, TAB);
+    action.text = SLICE_LITERAL("talk to a person");
+    action.page.url = SLICE_LITERAL("https://shop.test/cart");
+    action.page.title = SLICE_LITERAL("Cart");
+    drive_client_id(f->drive, &action);
+    assert_true(drive_do(f->drive, &action)->conv.v != f->conv.v); /* another conversation */
+    assert_int_equal(shop.site, DRIVE_SITE);
+    assert_string_equal(shop.facts,
+                        "page.url=https://shop.test/cart;page.title=Cart;contact.user_id=u1;"
+                        "contact.tier=vip;contact.since=2019;");
+}
+
+static void what_was_noted_in_the_conversation_counts_first_and_is_bounded(void **state)
+{
+    struct fixture *f = *state;
+    char names[33][8];
+    struct chat_attribute attributes[33];
+    struct chat_action form = drive_visitor_action(f->drive, CHAT_FORM, f->visitor, TAB);
+
+    for (unsigned i = 0; i < LENGTH_OF(attributes); i++) {
+        snprintf(names[i], sizeof(names[i]), "n%u", i);
+        attributes[i] = (struct chat_attribute){ slice_of(names[i]), SLICE_LITERAL("1") };
+    }
+    form.conv = f->conv;
+    form.attributes = attributes;
+    form.attribute_count = 32; /* LIMIT_ATTRIBUTES_MAX */
+    drive_client_id(f->drive, &form);
+    (void)drive_do(f->drive, &form);
+    form.attributes = attributes + 32;
+    form.attribute_count = 1;
+    form.cookie = ++f->drive->cookie;
+    drive_client_id(f->drive, &form);
+    (void)drive_do(f->drive, &form);
+    ask_for_person(f);
+    assert_non_null(strstr(shop.facts, "form.n31=1;"));
+    assert_null(strstr(shop.facts, "form.n32=1;")); /* one too many is passed over */
 }
 
 static void queue_priority_and_offer_survive_a_restart(void **state)
@@ -270,6 +328,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_queue_is_decided_with_what_is_known),
+        TEST(where_it_is_and_who_it_is_are_known),
+        TEST(what_was_noted_in_the_conversation_counts_first_and_is_bounded),
         TEST(queue_priority_and_offer_survive_a_restart),
         TEST(an_offer_is_turned_down_by_whom_it_was_made_to),
         TEST(an_offer_for_what_waits_no_more_changes_nothing),

@@ -301,10 +301,12 @@ static enum err_code chat_route(void *ctx, struct workspace_id workspace,
 {
     struct node *node = ctx;
     const struct routing *routing = directory_routing(node->directory, workspace);
+    const struct directory_site *site = directory_site_by_id(node->directory, ask->site.v);
     const struct routing_ask question = {
         .queue = ask->queue,
         .language = ask->language,
         .channel = SLICE_LITERAL("web"),
+        .site = site != NULL ? slice_of(site->site->key) : SLICE_EMPTY,
         .intent = ask->intent,
         .flow = ask->flow,
         .facts = ask->facts,
