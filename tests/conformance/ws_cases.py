@@ -114,6 +114,10 @@ SESSIONS = [
     ('ten pings at once', frame(PING, b'x') * 10, ALIVE),
     ('a thousand pings at once', frame(PING, b'x') * 1000, ALIVE),
     ('text of no bytes', frame(TEXT), ERROR),
+    *[(f'text of {n} bytes', frame(TEXT, b' ' * n), ERROR) for n in (1, 125, 126, 127, 128, 65535, 65536)],
+    *[(f'pong of {n} bytes', frame(PONG, b'x' * n), ALIVE if n < 126 else 1002) for n in (125, 126)],
+    ('ping whose length is said in 16 bits', frame(PING, b'x', length=16), 1002),
+    ('close whose length is said in 64 bits', frame(CLOSE, b'\x03\xe8', length=64), 1002),
     ('long form of a short length, 16 bits', frame(TEXT, b'{}', length=16), (1002, ERROR)),
     ('long form of a short length, 64 bits', frame(TEXT, b'{}', length=64), (1002, ERROR)),
     ('length with its highest bit', b'\x81\xff\xff' + b'\xff' * 7 + b'abcd', (1002, 1009)),
@@ -140,6 +144,9 @@ SESSIONS = [
     ('text inside of a text', frame(TEXT, b'{', fin=False) + frame(TEXT, b'}'), 1002),
     ('binary inside of a text', frame(TEXT, b'{', fin=False) + frame(BINARY, b'}'), 1002),
     ('a thousand empty fragments', frame(TEXT, b'', fin=False) + frame(CONTINUE, b'', fin=False) * 1000 + frame(CONTINUE, b'{}'), (ERROR, 1008, 1009)),
+    ('pings between all fragments', frame(TEXT, b'{', fin=False) + frame(PING, b'a') + frame(CONTINUE, b'', fin=False) + frame(PONG) + frame(PING, b'b') + frame(CONTINUE, b'}'), ERROR),
+    ('two texts in fragments', (frame(TEXT, b'{', fin=False) + frame(CONTINUE, b'}')) * 2, ERROR),
+    ('a refused ping between fragments', frame(TEXT, b'{', fin=False) + frame(PING, b'x' * 126) + frame(CONTINUE, b'}'), 1002),
     # 6: UTF-8
     ('a whole character in fragments', frame(TEXT, b'{"id":2,"x":"' + HAN[:1], fin=False) + frame(CONTINUE, HAN[1:] + b'"}'), ERROR),
     *[(f'bytes that are not UTF-8: {bad.hex()}', frame(TEXT, b'{"a":"' + bad + b'"}'), 1007)
@@ -152,14 +159,18 @@ SESSIONS = [
     ('U+FFFF', frame(TEXT, '{"a":"\uffff"}'.encode()), ERROR),
     # 7: closing
     ('close', frame(CLOSE), (1000, 1005)),
-    *[(f'close with {code}', closing(code), (code, 1000)) for code in (1000, 1001, 1003, 1007, 1011, 3000, 4999)],
+    *[(f'close with {code}', closing(code), (code, 1000)) for code in (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999)],
     *[(f'close with {code}, which nobody may say', closing(code), 1002)
-      for code in (0, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65535)],
+      for code in (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535)],
     ('close with half a code', frame(CLOSE, b'\x03'), 1002),
     ('close with a reason', closing(1000, HAN), 1000),
     ('close with the longest reason', closing(1000, b'x' * 123), 1000),
     ('close with a reason that is too long', closing(1000, b'x' * 124), 1002),
     ('close with a reason that is not UTF-8', closing(1000, b'\xff'), (1002, 1007)),
+    ('close with a reason cut in a character', closing(1000, HAN[:2]), (1002, 1007)),
+    ('close with a surrogate in its reason', closing(1000, b'\xed\xa0\x80'), (1002, 1007)),
+    ('ping behind a close', closing(1000) + frame(PING, b'x'), 1000),
+    ('a continuation behind a close', frame(TEXT, b'{', fin=False) + closing(1000) + frame(CONTINUE, b'}'), 1000),
     ('text behind a close', closing(1000) + frame(TEXT, b'{}'), 1000),
     ('two closes', closing(1000) + closing(1001), 1000),
     ('close in the middle of a text', frame(TEXT, b'{', fin=False) + closing(1000), 1000),
@@ -170,7 +181,8 @@ SESSIONS = [
     ('fragments beyond the limit', frame(TEXT, b' ' * 40000, fin=False) + frame(CONTINUE, b' ' * 40000), 1009),
     ('a frame that announces 2^62 bytes', b'\x81\xff\x40' + b'\0' * 7 + b'abcd', 1009),
     # JSON and the schema
-    ('an action without an id is one without an answer', frame(TEXT, b'{"fetch":{"conversationId":"1"}}'), ALIVE),
+    ('an action without an id is told its fault', frame(TEXT, b'{"fetch":{"conversationId":"1"}}'), ERROR),
+    ('an action without an id gets no other answer', frame(TEXT, b'{"page":{"page":{"url":"https://shop.example/"}}}'), ALIVE),
     *[(f'not a frame: {text[:40]}', frame(TEXT, text.encode()), ERROR)
       for text in ('x', 'null', '[]', '"x"', '1', '{', '{}', '{"id":2}', '{"id":"2","send":{}}', '{"id":-1,"send":{}}',
 '{"id":4294967296,"send":{}}', '{"id":1.5,"send":{}}',
@@ -276,6 +288,31 @@ def pieces(server):
     return None if good else f'in single bytes: {found}'
 
 
+def fail_fast(server):
+    """Bytes that no rest can make UTF-8 end the session before the rest is there (6.4.1 to 6.4.4)."""
+    whole = frame(TEXT, b'a' * 200)
+    for name, data in (('a fragment', frame(TEXT, b'{"a":"\xf4\x90', fin=False)),
+                       ('a part of a frame', whole[:20] + bytes([0xff ^ b'\x11\x22\x33\x44'[(20 - 8) % 4]]))):
+        with session(server) as sock:
+            sock.sendall(data)
+            got, end = b'', time.monotonic() + ANSWER
+            while not got and time.monotonic() < end:
+                got, _ = receive(sock, SILENCE)
+        if (CLOSE, struct.pack('>H', 1007)) not in [(opcode, payload[:2]) for opcode, payload in frames_read(got)]:
+            return f'not at once: {name}: {frames_read(got)}'
+    return None
+
+
+def at_once(server):
+    """Frames in the same packet as the handshake are the session's first ones."""
+    with server.connect() as sock:
+        sock.sendall(handshake() + frame(TEXT, HELLO) + frame(PING, b'first'))
+        got, _ = receive(sock, ANSWER / 2)
+    found = frames_read(got[got.find(b'\r\n\r\n') + 4:])
+    good = (PONG, b'first') in found and any(b'welcome' in payload for _, payload in found)
+    return None if good else f'frames beside the handshake: {found}'
+
+
 def silence(server):
     """Who says nothing is sent away within 10 s and a little."""
     sock, _ = opened(server)
@@ -311,6 +348,9 @@ def random_frames(server, rounds=300):
     return None if server.status() == 200 else 'random frames ended the server'
 
 
+CHECKS = (pieces, fail_fast, at_once, silence, proto, random_frames)
+
+
 def main():
     server = Server()
     wrong = [handshake_check(server, *case) for case in HANDSHAKES]
@@ -319,14 +359,14 @@ def main():
         if server.status() != 200:
             wrong.append(f'{name}: others are not served behind it')
     wrong += [before_check(server, *case) for case in BEFORE]
-    wrong += [check(server) for check in (pieces, silence, proto, random_frames)]
+    wrong += [check(server) for check in CHECKS]
     status, log = server.stop()
     if status != 0:
         wrong.append(f'the server ended with {status}\n{log[-3000:]}')
     wrong = [one for one in wrong if one]
     for one in wrong:
         print('WRONG', one)
-    count = len(HANDSHAKES) + len(SESSIONS) + len(BEFORE) + 4
+    count = len(HANDSHAKES) + len(SESSIONS) + len(BEFORE) + len(CHECKS)
     print(f'WebSocket: {count} cases, {len(wrong)} wrong')
     return 1 if wrong else 0
 
