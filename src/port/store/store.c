@@ -308,6 +308,14 @@ enum err_code store_record_expire(struct store *store, enum store_kind kind, int
     return store->backend->record_expire(store, kind, created_before, deleted, err);
 }
 
+enum err_code store_record_trim(struct store *store, enum store_kind kind, uint64_t keep,
+                                size_t *deleted, struct err *err)
+{
+    ENSURE(kind < STORE_KIND_COUNT);
+    *deleted = 0;
+    return store->backend->record_trim(store, kind, keep, deleted, err);
+}
+
 enum err_code store_visitor_erase(struct store *store, uint64_t visitor, struct err *err)
 {
     return store->backend->visitor_erase(store, visitor, err);

@@ -377,6 +377,10 @@ MUST_USE enum err_code store_record_list(struct store *store,
 MUST_USE enum err_code store_record_expire(struct store *store, enum store_kind kind,
                                            int64_t created_before, size_t *deleted,
                                            struct err *err);
+/* [worker] Deletes the oldest records of a kind (lowest ids first) beyond so many; *deleted <=
+ * 1,000 a call. */
+MUST_USE enum err_code store_record_trim(struct store *store, enum store_kind kind, uint64_t keep,
+                                         size_t *deleted, struct err *err);
 /* [worker] Blanks every text and detail of a visitor, keeps seq, and deletes what it has uploaded;
  * nothing finds them afterwards. */
 MUST_USE enum err_code store_visitor_erase(struct store *store, uint64_t visitor, struct err *err);

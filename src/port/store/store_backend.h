@@ -58,6 +58,7 @@ struct store_backend {
                                  struct store_records *, struct err *);
     enum err_code (*record_expire)(struct store *, enum store_kind, int64_t, size_t *,
                                    struct err *);
+    enum err_code (*record_trim)(struct store *, enum store_kind, uint64_t, size_t *, struct err *);
     enum err_code (*visitor_erase)(struct store *, uint64_t, struct err *);
     enum err_code (*outbox_subscribe)(struct store *, const char *, struct err *);
     enum err_code (*outbox_read)(struct store *, const char *, unsigned, struct arena *,

@@ -12,7 +12,8 @@
 enum {
     EXPIRE_EVERY_MS = 3600 * 1000,
     TRACES_KEPT_DAYS = 30,
-    TRACE_CALLS_MAX = 100, /* of 1,000 rows each, an hour: more than come */
+    TRACES_KEPT_MAX = 1000 * 1000, /* of all workspaces: a gigabyte; then the oldest go before */
+    TRACE_CALLS_MAX = 4000,        /* of 1,000 rows each: a desk makes no more in an hour */
 };
 
 struct expire_job {
@@ -28,6 +29,9 @@ static enum err_code traces_expire(struct store *store, struct err *err)
 
     for (unsigned i = 0; rc == ERR_OK && i < TRACE_CALLS_MAX && deleted > 0; i++)
         rc = store_record_expire(store, STORE_ROUTING_TRACE, before, &deleted, err);
+    deleted = 1;
+    for (unsigned i = 0; rc == ERR_OK && i < TRACE_CALLS_MAX && deleted > 0; i++)
+        rc = store_record_trim(store, STORE_ROUTING_TRACE, TRACES_KEPT_MAX, &deleted, err);
     return rc;
 }
 

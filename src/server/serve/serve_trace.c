@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Why a conversation went to this agent: each decision of the desk becomes a record, kept for
- * a month (serve_expire.c). It is no part of the turn: a decision without its trace is still right,
- * so traces are stored once a second, and dropped (counted) when there are too many. */
+ * a month, up to a number (serve_expire.c). It is no part of the turn: a decision without its trace
+ * is still right, so traces are stored once a second, and dropped (counted) when there are too
+ * many. */
 #include "serve_priv.h"
 
 #include <stdlib.h>

@@ -189,6 +189,7 @@ enum err_code memory_record_list(struct store *, const struct store_record_query
 void memory_attachments_erase(struct memory_store *store, uint64_t visitor); /* locked */
 enum err_code memory_record_expire(struct store *, enum store_kind, int64_t, size_t *,
                                    struct err *);
+enum err_code memory_record_trim(struct store *, enum store_kind, uint64_t, size_t *, struct err *);
 void memory_records_free(struct memory_store *store);
 
 #endif

@@ -273,6 +273,23 @@ enum err_code memory_record_expire(struct store *base, enum store_kind kind, int
     return ERR_OK;
 }
 
+/* Records are kept by id. */
+enum err_code memory_record_trim(struct store *base, enum store_kind kind, uint64_t keep,
+                                 size_t *deleted, struct err *err)
+{
+    struct memory_store *store = (struct memory_store *)base;
+    struct memory_records *records = &store->records[kind];
+
+    (void)err;
+    pthread_mutex_lock(&store->lock);
+    while (records->n > keep && *deleted < 1000) {
+        record_delete(records, &records->items[0]);
+        ++*deleted;
+    }
+    pthread_mutex_unlock(&store->lock);
+    return ERR_OK;
+}
+
 static void children_delete(struct memory_records *records, uint64_t parent)
 {
     for (size_t i = records->n; i-- > 0;) {

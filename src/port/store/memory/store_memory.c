@@ -351,6 +351,7 @@ const struct store_backend store_memory_backend = {
     .record_by_lookup = memory_record_by_lookup,
     .record_list = memory_record_list,
     .record_expire = memory_record_expire,
+    .record_trim = memory_record_trim,
     .visitor_erase = memory_visitor_erase,
     .outbox_subscribe = memory_outbox_subscribe,
     .outbox_read = memory_outbox_read,

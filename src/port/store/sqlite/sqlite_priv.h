@@ -332,6 +332,7 @@ enum err_code sqlite_record_list(struct store *, const struct store_record_query
                                  struct store_records *, struct err *);
 enum err_code sqlite_record_expire(struct store *, enum store_kind, int64_t, size_t *,
                                    struct err *);
+enum err_code sqlite_record_trim(struct store *, enum store_kind, uint64_t, size_t *, struct err *);
 enum err_code sqlite_visitor_erase(struct store *, uint64_t, struct err *);
 enum err_code sqlite_outbox_subscribe(struct store *, const char *, struct err *);
 enum err_code sqlite_outbox_read(struct store *, const char *, unsigned, struct arena *,

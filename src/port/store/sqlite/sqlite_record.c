@@ -138,6 +138,50 @@ enum err_code sqlite_record_expire(struct store *base, enum store_kind kind, int
     return rc;
 }
 
+/* Counted by a reader, which nobody waits for; the smallest index is enough for that. */
+static enum err_code record_count(struct sqlite_store *store, enum store_kind kind, uint64_t *out,
+                                  struct err *err)
+{
+    sqlite3_stmt *stmt;
+    struct db *db;
+    bool row = false;
+    enum err_code rc = reader_acquire(store, &db, err);
+
+    if (rc != ERR_OK)
+        return rc;
+    rc = db_record_stmt(db, kind, RECORD_COUNT, &stmt, err);
+    if (rc == ERR_OK)
+        rc = db_next(db, stmt, &row, err);
+    *out = rc == ERR_OK && row ? column_u64(stmt, 0) : 0;
+    reader_release(store, &db);
+    return rc;
+}
+
+enum err_code sqlite_record_trim(struct store *base, enum store_kind kind, uint64_t keep,
+                                 size_t *deleted, struct err *err)
+{
+    struct sqlite_store *store = sqlite_store(base);
+    sqlite3_stmt *stmt;
+    struct db *db;
+    uint64_t count;
+    enum err_code rc = record_count(store, kind, &count, err);
+
+    if (rc != ERR_OK || count <= keep)
+        return rc;
+    db = writer_acquire(store);
+    rc = db_record_stmt(db, kind, RECORD_TRIM, &stmt, err);
+    if (rc == ERR_OK) {
+        bind_u64(stmt, 1, count - keep < EXPIRE_MAX ? count - keep : EXPIRE_MAX);
+        rc = db_run(db, stmt, err);
+    }
+    if (rc == ERR_OK)
+        *deleted = (size_t)sqlite3_changes(db->handle);
+    else
+        rc = writer_undo(store, rc, err);
+    writer_release(store);
+    return rc;
+}
+
 /* ---- reading ---- */
 
 static enum err_code record_read(struct sqlite_store *store, sqlite3_stmt *stmt,

@@ -178,6 +178,9 @@ static const char *const texts[SQL_COUNT] = {
         [RECORD_DELETE] = "delete from " name " where id = ?1",                                 \
         [RECORD_EXPIRE] = "delete from " name " where id in (select id from " name              \
                           " where created_at < ?1 limit ?2)",                                   \
+        [RECORD_COUNT] = "select count(*) from " name,                                          \
+        [RECORD_TRIM] =                                                                         \
+            "delete from " name " where id in (select id from " name " order by id limit ?1)",  \
     }
 
 static const char *const record_texts[STORE_KIND_COUNT][RECORD_SQL_COUNT] = {

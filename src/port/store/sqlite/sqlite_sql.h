@@ -96,6 +96,8 @@ enum record_sql {
     RECORD_UPDATE,
     RECORD_DELETE,
     RECORD_EXPIRE,
+    RECORD_COUNT,
+    RECORD_TRIM,
     RECORD_SQL_COUNT,
 };
 

@@ -298,6 +298,7 @@ const struct store_backend store_sqlite_backend = {
     .record_by_lookup = sqlite_record_by_lookup,
     .record_list = sqlite_record_list,
     .record_expire = sqlite_record_expire,
+    .record_trim = sqlite_record_trim,
     .visitor_erase = sqlite_visitor_erase,
     .outbox_subscribe = sqlite_outbox_subscribe,
     .outbox_read = sqlite_outbox_read,

@@ -689,6 +689,13 @@ static void record_lists_page_and_expire(const struct store_suite *suite)
     ENSURE(records.n == 3 && records.items[0].id == 7 && records.items[2].id == 3);
     ENSURE(store_record_expire(s.store, STORE_AGENT, 40, &deleted, &err) == ERR_OK);
     ENSURE(deleted == 3);
+    ENSURE(store_record_trim(s.store, STORE_AGENT, 5, &deleted, &err) == ERR_OK);
+    ENSURE(deleted == 0);
+    ENSURE(store_record_trim(s.store, STORE_AGENT, 4, &deleted, &err) == ERR_OK);
+    ENSURE(deleted == 1);
+    query = (struct store_record_query){ .kind = STORE_AGENT, .limit = 5 };
+    ENSURE(store_record_list(s.store, &query, &arena, &records, &err) == ERR_OK);
+    ENSURE(records.n == 4 && records.items[0].id == 5); /* the oldest went */
     suite_close(&s);
     arena_fini(&arena);
 }
