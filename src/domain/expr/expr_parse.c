@@ -190,10 +190,11 @@ static struct slice pool_text(const struct compiler *c, const struct expr_const 
 static void require_values(struct compiler *c, const struct operand *name,
                            const struct operand *constant)
 {
-    const struct expr_const *last = &c->consts[c->code[c->code_count - 1].arg];
+    const struct expr_const *last;
 
     if (!constant->constant || name->values == NULL || c->rc != ERR_OK)
         return;
+    last = &c->consts[c->code[c->code_count - 1].arg];
     if (last->type == EXPR_TEXT)
         require_value(c, name, pool_text(c, last));
     for (unsigned i = 0; last->type == EXPR_LIST && i < last->count; i++) {
