@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "bench.h"
+#include "bench_faq_priv.h"
+#include "faq_csv.h"
 #include "hash.h"
 #include "mem.h"
 #include "search.h"
@@ -344,17 +346,41 @@ static bool mostly_chinese(const struct bank *bank)
     return chinese * 2 > bank->count;
 }
 
+static int blend_main(const struct bench_args *args, const char *path)
+{
+    char *bytes = mem_alloc(FAQ_CSV_BYTES_MAX);
+    FILE *file = fopen(path, "r");
+    struct bench_report report;
+    size_t len;
+
+    if (file == NULL)
+        bench_fail("cannot read %s", path);
+    len = fread(bytes, 1, FAQ_CSV_BYTES_MAX, file);
+    fclose(file);
+    bench_report_begin(&report, args, "faq: entries found by a variant that was held out");
+    bench_faq_blend(&report, slice_make(bytes, len));
+    bench_report_end(&report);
+    free(bytes);
+    return 0;
+}
+
 int bench_faq_main(const struct bench_args *args)
 {
+    const char *csv = bench_arg_text(args, "csv", "");
     const char *path = bench_arg_text(args, "file", "");
     size_t count = (size_t)bench_arg_long(args, "entries", 16889, PER_TOPIC, ENTRIES_MAX);
-    struct bank bank = { .labels = mem_alloc(ENTRIES_MAX * sizeof(char *)),
-                         .texts = mem_alloc(ENTRIES_MAX * sizeof(char *)) };
-    struct text_stemmer *stemmer = text_stemmer_create();
-    struct figures *f = mem_zalloc(2 * sizeof(*f));
+    struct bank bank = { 0 };
+    struct text_stemmer *stemmer;
+    struct figures *f;
     struct search_index *index;
     struct bench_report report;
 
+    if (csv[0] != '\0')
+        return blend_main(args, csv);
+    bank.labels = mem_alloc(ENTRIES_MAX * sizeof(char *));
+    bank.texts = mem_alloc(ENTRIES_MAX * sizeof(char *));
+    stemmer = text_stemmer_create();
+    f = mem_zalloc(2 * sizeof(*f));
     if (path[0] != '\0')
         bank_read(&bank, path);
     else

@@ -177,6 +177,9 @@ struct bot_candidate {
     struct slice text;
     uint64_t id; /* 0: it has none */
     double score;
+    /* What an entry's score is made of: how much of the question its words cover, and how likely
+     * its intent is, which lifts it. Both 0: another kind of candidate. */
+    double words, intent;
 };
 
 struct bot_step {

@@ -139,6 +139,7 @@ struct bot_scratch {
 struct bot_found {
     const struct bot_entry *entry;
     double score;
+    double words, intent; /* what it is made of */
 };
 
 /* One answer in the making. */

@@ -45,7 +45,16 @@ static void hand_off(struct bot_run *run, const char *reason)
 static void candidate_add(struct bot_step *step, struct slice text, uint64_t id, double score)
 {
     if (step->candidate_count < BOT_CANDIDATES_MAX)
-        step->candidates[step->candidate_count++] = (struct bot_candidate){ text, id, score };
+        step->candidates[step->candidate_count++] =
+            (struct bot_candidate){ .text = text, .id = id, .score = score };
+}
+
+static void candidate_found(struct bot_step *step, const struct bot_found *found)
+{
+    if (step->candidate_count < BOT_CANDIDATES_MAX)
+        step->candidates[step->candidate_count++] =
+            (struct bot_candidate){ found->entry->question, found->entry->id, found->score,
+                                    found->words, found->intent };
 }
 
 static enum bot_verdict answer_entry(struct bot_run *run, const struct bot_entry *entry)
@@ -251,12 +260,11 @@ static float intent_score(const struct intent_result *intents, int intent)
 
 /* The classifier lifts an entry, it never lowers one: most entries belong to no intent, and must
  * not lose for it. */
-static void found_add(struct bot_run *run, const struct bot_entry *entry, double words,
-                      double blended)
+static void found_add(struct bot_run *run, struct bot_found found, double blended)
 {
-    struct bot_found found = { entry, blended > words ? blended : words };
     size_t at = run->found_count;
 
+    found.score = blended > found.words ? blended : found.words;
     while (at > 0 && run->found[at - 1].score < found.score)
         at--;
     if (at == BOT_CANDIDATES_MAX)
@@ -286,15 +294,18 @@ static void search_once(struct bot_run *run)
         struct search_blend_hit blended = { 0 };
 
         (void)search_blend(&hits[i], 1, NULL, 0, &class, 1, &blended, 1);
-        found_add(run, entry, (double)hits[i].score, (double)blended.score);
+        found_add(run,
+                  (struct bot_found){ .entry = entry,
+                                      .words = (double)hits[i].score,
+                                      .intent = (double)class.value },
+                  (double)blended.score);
     }
 }
 
 static void candidates_found(const struct bot_run *run, struct bot_step *step)
 {
     for (size_t i = 0; i < run->found_count; i++)
-        candidate_add(step, run->found[i].entry->question, run->found[i].entry->id,
-                      run->found[i].score);
+        candidate_found(step, &run->found[i]);
 }
 
 static bool is_tie(const struct bot_run *run)
@@ -329,9 +340,7 @@ static void options_find(struct bot_run *run, struct bot_step *step)
         double score = hit < run->intents.count ? (double)run->intents.hits[hit].score : -1.0;
 
         if (found < run->found_count && run->found[found].score >= score) {
-            candidate_add(step, run->found[found].entry->question, run->found[found].entry->id,
-                          run->found[found].score);
-            found++;
+            candidate_found(step, &run->found[found++]);
             continue;
         }
         hit++;

@@ -716,10 +716,10 @@ static void trace_add(struct chat *chat, struct turn *turn, struct flow_work *wo
     snprintf(text, sizeof(text), "%.*s → %.*s", SLICE_ARGS(flow), SLICE_ARGS(state));
     *step = (struct bot_step){ .rung = "flow", .verdict = BOT_ANSWER };
     step->candidates[step->candidate_count++] =
-        (struct bot_candidate){ slice_of(turn_text(turn, slice_of(text))), 0, 1.0 };
+        (struct bot_candidate){ .text = slice_of(turn_text(turn, slice_of(text))), .score = 1.0 };
     for (size_t i = 0; i < work->out.note_count && step->candidate_count < BOT_CANDIDATES_MAX; i++)
         step->candidates[step->candidate_count++] =
-            (struct bot_candidate){ slice_of(work->out.notes[i].what), 0, 0.0 };
+            (struct bot_candidate){ .text = slice_of(work->out.notes[i].what) };
     step->micros = reply.micros = (unsigned)(clock_mono_us(chat->options.clock) - work->began_us);
     bot_trace_add(turn, seq, &reply);
 }

@@ -56,6 +56,8 @@ static bool candidates_fill(struct arena *arena, Kefu__V1__TraceStep *item,
         items[i].text = arena_strdup(arena, candidate_short(step->candidates[i].text));
         items[i].id = step->candidates[i].id;
         items[i].score = step->candidates[i].score;
+        items[i].words = step->candidates[i].words;
+        items[i].intent = step->candidates[i].intent;
         if (items[i].text == NULL)
             return false;
     }

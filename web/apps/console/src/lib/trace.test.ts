@@ -15,7 +15,7 @@ test("reading comes first, and a stage keeps all its candidates in order", () =>
           threshold: 0.5,
           micros: 1500,
           candidates: [
-            { text: "Is it waterproof?", score: 0.44 },
+            { text: "Is it waterproof?", score: 0.44, words: 0.44, intent: 0.3 },
             { text: "How heavy is it?", score: 0.4 },
           ],
         },
@@ -34,6 +34,13 @@ test("reading comes first, and a stage keeps all its candidates in order", () =>
     rows[1]?.candidates.map((candidate) => candidate.score),
     ["0.44", "0.40"],
   );
+  assert.deepEqual(rows[1]?.candidates[0], {
+    text: "Is it waterproof?",
+    score: "0.44",
+    words: "0.44",
+    intent: "0.30",
+  });
+  assert.equal(rows[1]?.candidates[1]?.words, "");
   assert.equal(rows[1]?.threshold, "0.50");
   assert.equal(rows[1]?.ms, "1.5");
   assert.deepEqual(rows[2]?.candidates, []);

@@ -2,10 +2,18 @@
 // A trace of the bot as people read it: the stages in order, each with all its candidates.
 import { type Trace } from "@kefu/protocol/generated";
 
+export interface TraceCandidateRow {
+  text: string;
+  score: string;
+  /** What an entry's score is made of; "": another kind of candidate, or nothing of it. */
+  words: string;
+  intent: string;
+}
+
 export interface TraceRow {
   stage: string; // as the server names it
   verdict: string; // likewise; "": none, as of reading the text
-  candidates: { text: string; score: string }[]; // best first
+  candidates: TraceCandidateRow[]; // best first
   threshold: string;
   ms: string;
 }
@@ -20,7 +28,12 @@ export function rowsOf(trace: Trace): TraceRow[] {
     ...trace.steps.map((step) => ({
       stage: step.rung,
       verdict: step.verdict,
-      candidates: step.candidates.map(({ text, score }) => ({ text, score: score.toFixed(2) })),
+      candidates: step.candidates.map((candidate) => ({
+        text: candidate.text,
+        score: candidate.score.toFixed(2),
+        words: candidate.words ? candidate.words.toFixed(2) : "",
+        intent: candidate.intent ? candidate.intent.toFixed(2) : "",
+      })),
       threshold: step.threshold ? step.threshold.toFixed(2) : "",
       ms: msOf(step.micros),
     })),

@@ -9,6 +9,8 @@ export const traceStrings = defineStrings({
     candidates: "Candidates",
     threshold: "Threshold",
     time: "ms",
+    byWords: (score: string) => `words ${score}`,
+    byIntent: (score: string) => `intent ${score}`,
     stages: {
       read: "Reading",
       human_phrase: "Asks for a person",
@@ -33,6 +35,8 @@ export const traceStrings = defineStrings({
     candidates: "候选",
     threshold: "阈值",
     time: "毫秒",
+    byWords: (score: string) => `字词 ${score}`,
+    byIntent: (score: string) => `意图 ${score}`,
     stages: {
       read: "读取文本",
       human_phrase: "要求人工",
