@@ -73,10 +73,10 @@ void flow_schema_markdown(struct buf *out)
     const struct flow_shape *shape;
 
     for (size_t i = 0; (shape = flow_shape_at(i)) != NULL; i++) {
+        buf_printf(out, "### %s\n\n%s.\n\n", shape->name, shape->help);
         if (shape->keys[0].name == NULL)
             continue; /* any names: said in words */
-        buf_printf(out, "### %s\n\n%s.\n\n| Key | What stands there | Meaning |\n|---|---|---|\n",
-                   shape->name, shape->help);
+        buf_add_text(out, "| Key | What stands there | Meaning |\n|---|---|---|\n");
         for (size_t k = 0; k < shape->count; k++)
             write_key(&shape->keys[k], out);
         buf_add_char(out, '\n');
