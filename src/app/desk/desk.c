@@ -2,6 +2,7 @@
 /* Life of a desk, its agents and their presence. */
 #include "desk_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "limit.h"
@@ -127,6 +128,17 @@ static void agent_presence(struct desk *desk, const struct desk_agent *agent,
                                                       .presence = presence });
 }
 
+/* The default is made of the agents; another configuration may have the name of one who comes
+ * (back) later. */
+static bool configured(const struct desk *desk, struct agent_id id)
+{
+    char name[24];
+    int len = snprintf(name, sizeof(name), "%llu", (unsigned long long)id.v);
+
+    return desk->given == NULL ||
+           route_find(desk->given, ROUTE_KIND_AGENT, name, (size_t)len) != ROUTE_NONE;
+}
+
 static struct desk_agent *agent_add(struct desk *desk, struct agent_id id)
 {
     struct desk_agent *agent = mem_zalloc(sizeof(*agent));
@@ -144,7 +156,7 @@ static struct desk_agent *agent_add(struct desk *desk, struct agent_id id)
             mem_realloc(desk->agent_list, desk->agent_cap * sizeof(desk->agent_list[0]));
     }
     desk->agent_list[desk->agent_count++] = agent;
-    desk->stale = desk->stale || desk->given == NULL; /* the default is made of the agents */
+    desk->stale = desk->stale || configured(desk, id);
     return agent;
 }
 

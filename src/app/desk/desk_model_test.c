@@ -1,17 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The desk against a model of everything around it: shards that answer late, refuse or never got
- * the message, agents that come, go, take and decline by themselves. Seeded, so a failure names
- * the seed that shows it again. */
+ * the message, agents that come, go, take and decline by themselves; with a configuration that asks
+ * agents first, offers that are accepted late, turned down, ignored or lost, and configurations
+ * that change in between. Seeded, so a failure names the seed that shows it again. */
 #include "test.h"
 
 #include "conv.h"
 #include "desk.h"
 #include "hash.h"
 
-enum { CONVS = 60, AGENTS = 6, MAIL_MAX = 4096, STEPS = 3000, SEEDS = 200 };
+enum { CONVS = 60, AGENTS = 6, MAIL_MAX = 4096, STEPS = 3000, SEEDS = 200, OFFER_SEEDS = 100 };
+
+static const char by_offers[] =
+    "{\"settings\":{\"slow_start\":\"0s\",\"quiet\":{\"weight\":\"100%\",\"over\":0},"
+    "\"offline_grace\":\"60s\",\"offers\":{\"misses\":3,\"again\":\"10s\"}},"
+    "\"agents\":[{\"id\":\"0\"},{\"id\":\"1\"},{\"id\":\"2\"},{\"id\":\"3\"},{\"id\":\"4\"},"
+    "{\"id\":\"5\"},{\"id\":\"6\"}],"
+    "\"queues\":{\"offers\":{\"offer\":\"5s\",\"rings\":[{\"after\":\"0s\"},"
+    "{\"after\":\"30s\",\"overflow\":\"push\"}]},\"push\":{\"pick\":\"fair\"}}}";
+
+enum mail_kind { MAIL_ASSIGN, MAIL_REQUEUE, MAIL_OFFER };
 
 struct mail {
-    bool requeue;
+    enum mail_kind kind;
     struct conv_id conv;
     struct agent_id agent;
     uint64_t reservation;
@@ -25,6 +36,7 @@ struct model {
     struct {
         enum conv_state state;
         uint64_t agent;
+        uint64_t offered_to; /* as its shard knows; 0: nobody */
         int64_t queued_at;
         uint32_t seq;
     } convs[CONVS + 1];
@@ -34,7 +46,7 @@ struct model {
     } agents[AGENTS + 1];
     struct mail mail[MAIL_MAX];
     unsigned mail_count;
-    bool mail_full, calm;
+    bool mail_full, calm, by_offers;
 };
 
 static uint64_t failing_seed; /* for a debugger */
@@ -54,18 +66,18 @@ static bool post(struct model *m, struct mail mail)
 
 static bool on_assign(void *ctx, struct conv_id conv, struct agent_id agent, uint64_t reservation)
 {
-    return post(ctx, (struct mail){ false, conv, agent, reservation });
+    return post(ctx, (struct mail){ MAIL_ASSIGN, conv, agent, reservation });
 }
 
 static bool on_requeue(void *ctx, struct conv_id conv, struct agent_id agent)
 {
-    return post(ctx, (struct mail){ true, conv, agent, 0 });
+    return post(ctx, (struct mail){ MAIL_REQUEUE, conv, agent, 0 });
 }
 
 static bool on_offer(void *ctx, struct conv_id conv, struct agent_id agent, int64_t until_ms)
 {
-    (void)ctx, (void)conv, (void)agent, (void)until_ms;
-    return true;
+    (void)until_ms;
+    return post(ctx, (struct mail){ MAIL_OFFER, conv, agent, 0 });
 }
 
 static void on_place(void *ctx, struct conv_id conv, const struct desk_place_view *place)
@@ -88,7 +100,8 @@ static void on_presence(void *ctx, struct workspace_id workspace,
     (void)ctx, (void)workspace, (void)agents, (void)count;
 }
 
-static void tell(struct model *m, uint64_t conv, uint64_t reservation, bool refused)
+static void tell_all(struct model *m, uint64_t conv, uint64_t reservation, bool refused,
+                     uint64_t declined)
 {
     const struct desk_report report = {
         .conv = { conv },
@@ -99,16 +112,41 @@ static void tell(struct model *m, uint64_t conv, uint64_t reservation, bool refu
         .queued_at = m->convs[conv].state == CONV_QUEUED ? m->convs[conv].queued_at : 0,
         .reservation = reservation,
         .refused = refused,
+        .declined = { declined },
     };
 
     desk_report(m->desk, &report);
+}
+
+static void tell(struct model *m, uint64_t conv, uint64_t reservation, bool refused)
+{
+    tell_all(m, conv, reservation, refused, 0);
 }
 
 static void move(struct model *m, uint64_t conv, enum conv_state state, uint64_t agent)
 {
     m->convs[conv].state = state;
     m->convs[conv].agent = agent;
+    m->convs[conv].offered_to = 0;
     m->convs[conv].seq++;
+}
+
+static void accept(struct model *m, uint64_t conv)
+{
+    move(m, conv, CONV_AGENT, m->convs[conv].offered_to);
+    tell(m, conv, 0, false);
+}
+
+/* The offer is a turn of its own: it is written down, and reported. */
+static void offer_come(struct model *m, uint64_t conv, uint64_t agent)
+{
+    if (m->convs[conv].state != CONV_QUEUED || !m->agents[agent].known)
+        return;
+    m->convs[conv].offered_to = agent;
+    m->convs[conv].seq++;
+    tell(m, conv, 0, false);
+    if (m->calm)
+        accept(m, conv);
 }
 
 /* A conversation's shard works a message of the desk. */
@@ -118,7 +156,11 @@ static void deliver_one(struct model *m, unsigned at)
     uint64_t conv = mail.conv.v;
 
     m->mail[at] = m->mail[--m->mail_count];
-    if (mail.requeue) {
+    if (mail.kind == MAIL_OFFER) {
+        offer_come(m, conv, mail.agent.v);
+        return;
+    }
+    if (mail.kind == MAIL_REQUEUE) {
         if (m->convs[conv].state == CONV_AGENT && m->convs[conv].agent == mail.agent.v)
             move(m, conv, CONV_QUEUED, 0);
         tell(m, conv, 0, false);
@@ -139,7 +181,7 @@ static void step_conv(struct model *m)
     uint64_t agent = 1 + draw(m, AGENTS);
     enum conv_state state = m->convs[conv].state;
 
-    switch (draw(m, 5)) {
+    switch (draw(m, m->by_offers ? 8 : 5)) {
     case 0:
     case 1:
         if (state == CONV_CLOSED || state == CONV_BOT) {
@@ -160,11 +202,22 @@ static void step_conv(struct model *m)
             tell(m, conv, 0, false);
         }
         break;
-    default: /* declined */
+    case 4: /* declined */
         if (state == CONV_AGENT) {
             move(m, conv, CONV_QUEUED, 0);
             tell(m, conv, 0, false);
         }
+        break;
+    case 5: /* the offer is turned down, late maybe */
+        agent = m->convs[conv].offered_to;
+        if (state == CONV_QUEUED && agent != 0) {
+            move(m, conv, CONV_QUEUED, 0);
+            tell_all(m, conv, 0, false, agent);
+        }
+        break;
+    default: /* the same, accepted */
+        if (state == CONV_QUEUED && m->agents[m->convs[conv].offered_to].known)
+            accept(m, conv);
     }
 }
 
@@ -259,9 +312,20 @@ static void check_settled(struct model *m)
     assert_false(waiting > 0 && room);
 }
 
-static void run(uint64_t seed)
+/* Another configuration, or none, while everything is under way. */
+static void step_config(struct model *m)
 {
-    struct model m = { .seed = seed };
+    struct route_config *config = NULL;
+    struct route_report report;
+
+    if (draw(m, 3) > 0)
+        assert_true(route_config_load(by_offers, sizeof(by_offers) - 1, NULL, &config, &report));
+    desk_config_set(m->desk, &config);
+}
+
+static void run(uint64_t seed, bool offers)
+{
+    struct model m = { .seed = seed, .by_offers = offers };
     struct desk_options options = {
         .workspace = { 1 },
         .clock = &m.clock,
@@ -275,6 +339,9 @@ static void run(uint64_t seed)
         m.convs[conv].state = CONV_CLOSED;
     for (unsigned step = 0; step < STEPS; step++) {
         unsigned what = draw(&m, 100);
+
+        if (offers && step % 100 == 60)
+            step_config(&m);
 
         m.mail_full = draw(&m, 20) == 0;
         if (step == 50)
@@ -302,7 +369,16 @@ static void nothing_is_lost_doubled_or_left_waiting(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         failing_seed = seed;
-        run(seed);
+        run(seed, false);
+    }
+}
+
+static void the_same_with_offers_and_changing_configurations(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= OFFER_SEEDS; seed++) {
+        failing_seed = seed;
+        run(seed, true);
     }
 }
 
@@ -366,6 +442,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_lost_doubled_or_left_waiting),
+        cmocka_unit_test(the_same_with_offers_and_changing_configurations),
         cmocka_unit_test(in_order_and_never_beyond_capacity),
     };
 
