@@ -8,7 +8,11 @@
 #include "hash.h"
 #include "mem.h"
 
-enum { MAP_CAP_MIN = 16 };
+enum {
+    MAP_CAP_MIN = 16,
+    MAP_CAP_KEEP =
+        1024, /* with its last entry a larger table is given back: growing again is rare */
+};
 
 struct map_u64_cell {
     uint64_t key;
@@ -119,6 +123,11 @@ void *map_u64_take(struct map_u64 *map, uint64_t key)
         return NULL;
     map_close_gap(map, (size_t)(cell - map->cells));
     map->count--;
+    if (map->count == 0 && map->cap > MAP_CAP_KEEP) {
+        free(map->cells);
+        map->cells = NULL;
+        map->cap = 0;
+    }
     return value;
 }
 

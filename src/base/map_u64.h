@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A table from 64-bit ids to pointers: open addressing, linear probing, no tombstones. Bounded:
- * past count_max a put is refused. It grows by doubling; map_u64_reserve does that ahead of time.
- * Values are borrowed and never NULL. One owner, any thread. */
+ * past count_max a put is refused. It grows by doubling; map_u64_reserve does that ahead of time,
+ * and a large table goes with its last entry. Values are borrowed and never NULL. One owner, any
+ * thread. */
 #ifndef KEFU_MAP_U64_H
 #define KEFU_MAP_U64_H
 

@@ -53,6 +53,27 @@ static void full_map_refuses_new_keys_and_still_replaces(void **state)
     map_u64_fini(&map);
 }
 
+static void a_large_table_goes_with_its_last_entry_and_comes_back(void **state)
+{
+    struct map_u64 map;
+    int value;
+
+    (void)state;
+    map_u64_init(&map, 10 * 1000, 9);
+    for (int round = 0; round < 2; round++) {
+        for (uint64_t i = 1; i <= 5000; i++)
+            assert_true(map_u64_put(&map, i, &value));
+        for (uint64_t i = 1; i <= 5000; i++) {
+            assert_true(map.cap > 5000);
+            assert_ptr_equal(map_u64_take(&map, i), &value);
+        }
+        assert_int_equal(map.cap, 0);
+        assert_null(map_u64_get(&map, 1));
+        assert_null(map_u64_take(&map, 1));
+    }
+    map_u64_fini(&map);
+}
+
 static void walk_meets_each_entry_once(void **state)
 {
     struct map_u64 map;
@@ -77,6 +98,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(map_behaves_like_an_array_under_random_changes),
         cmocka_unit_test(full_map_refuses_new_keys_and_still_replaces),
+        cmocka_unit_test(a_large_table_goes_with_its_last_entry_and_comes_back),
         cmocka_unit_test(walk_meets_each_entry_once),
     };
 
