@@ -9,6 +9,7 @@
 #include "loop.h"
 #include "mem.h"
 #include "net.h"
+#include "pool.h"
 
 enum {
     PART_CAP_MIN = 256,
@@ -44,6 +45,7 @@ struct ws_span {
 
 struct ws_conn {
     struct net_stream *stream;
+    struct ws_loop *loop; /* whose pool it lies in */
     union {
         struct { /* OPEN */
             const struct ws_ops *ops;
@@ -67,7 +69,7 @@ struct ws_conn {
 };
 
 /* 50,000 idle visitors have one each (DESIGN section 4: 750 bytes for everything). */
-_Static_assert(sizeof(struct ws_conn) <= 104, "an idle connection costs more than its share");
+_Static_assert(sizeof(struct ws_conn) <= 112, "an idle connection costs more than its share");
 
 struct ws_moving {
     struct net_moving net;
@@ -78,10 +80,12 @@ struct ws_moving {
     uint8_t pings;
 };
 
-/* Connections of one loop that wait for the peer's close frame, the longest waiting first. */
+/* Of one loop: its connections, which would pin the pages of the heap between what turns need, and
+ * those that wait for the peer's close frame, the longest waiting first. */
 struct ws_loop {
     struct loop_part part;
     struct loop *loop;
+    struct pool conns;
     struct loop_timer timer;
     struct ws_conn *first;
     struct ws_conn *last;
@@ -112,7 +116,7 @@ static void conn_release(struct ws_conn *conn)
     free(conn->part);
     conn->part = NULL;
     if (conn->work == NULL)
-        free(conn);
+        pool_give(&conn->loop->conns, conn);
 }
 
 static void part_add(struct ws_conn *conn, struct slice bytes, bool control)
@@ -275,6 +279,7 @@ static void ws_loop_fini(struct loop_part *part)
         conn_release(conn);
     }
     loop_timer_stop(ws_loop->loop, &ws_loop->timer);
+    pool_fini(&ws_loop->conns);
     free(ws_loop);
 }
 
@@ -290,6 +295,7 @@ static struct ws_loop *ws_loop_of(struct loop *loop)
     ws_loop->loop = loop;
     ws_loop->close_ms = WS_CLOSE_MS_MAX;
     ws_loop->message_ms = WS_MESSAGE_MS_MAX;
+    pool_init(&ws_loop->conns, sizeof(struct ws_conn));
     ws_loop->part.key = &key;
     ws_loop->part.fini = ws_loop_fini;
     loop_timer_init(&ws_loop->timer, closing_timer);
@@ -467,7 +473,7 @@ static void conn_work(struct ws_conn *conn, char *bytes, size_t len)
         part_check(conn);
     conn->work = NULL;
     if (conn->state == CONN_GONE)
-        free(conn);
+        pool_give(&conn->loop->conns, conn);
 }
 
 static void on_bytes(void *owner, char *bytes, size_t len)
@@ -540,9 +546,11 @@ struct ws_conn *ws_conn_create(struct net_stream **stream, enum ws_role role,
                                const struct ws_options *options, struct slice rest,
                                const struct ws_ops *ops, void *owner)
 {
-    struct ws_conn *conn = mem_zalloc(sizeof(*conn));
+    struct ws_loop *loop = ws_loop_of(net_stream_loop(*stream));
+    struct ws_conn *conn = pool_take(&loop->conns);
 
     ENSURE(ops->on_message != NULL && ops->on_closed != NULL);
+    conn->loop = loop;
     conn->stream = *stream;
     *stream = NULL;
     conn->ops = ops;
