@@ -65,7 +65,7 @@ static void topics_free(struct map_u64 *map)
     size_t cursor = 0;
 
     while ((topic = map_u64_next(map, &cursor, NULL)) != NULL) {
-        free(topic->subs);
+        topic_fini(topic);
         free(topic);
     }
     map_u64_fini(map);
@@ -85,7 +85,7 @@ static void live_free(struct chat *chat)
     /* What is left has sessions, or waits. */
     while ((visitor = map_u64_next(&chat->visitors, &cursor, NULL)) != NULL) {
         waitlist_free(&visitor->wait);
-        free(visitor->subs.subs);
+        topic_fini(&visitor->subs);
         free(visitor->profile);
         free(visitor->facts);
     }

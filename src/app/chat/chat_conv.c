@@ -586,7 +586,7 @@ void visitor_release(struct chat *chat, struct visitor *visitor)
         visitor->wait.blocked || visitor->wait.pins > 0)
         return;
     ENSURE(map_u64_take(&chat->visitors, visitor->id.v) == visitor);
-    free(visitor->subs.subs);
+    topic_fini(&visitor->subs);
     free(visitor->profile);
     free(visitor->facts);
     pool_give(&chat->visitor_pool, visitor);

@@ -56,7 +56,7 @@ static struct inbox *inbox_obtain(struct chat *chat, struct workspace_id workspa
 
 static void inbox_free(struct inbox *inbox)
 {
-    free(inbox->topic.subs);
+    topic_fini(&inbox->topic);
     free(inbox);
 }
 

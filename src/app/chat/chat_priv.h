@@ -90,15 +90,26 @@ struct waitlist {
 
 /* ---- listeners ------------------------------------------------------------------------------- */
 
+/* A struct chat_session and a flag, without the padding of a struct within a struct. */
 struct sub {
-    struct chat_session session;
+    uint64_t session;
+    uint16_t shard;
+    uint8_t format;
     bool owed; /* an event was refused: a resync goes before anything else */
 };
+static inline struct chat_session sub_session(const struct sub *sub)
+{
+    return (struct chat_session){ sub->session, sub->shard, sub->format };
+}
 
+/* Most visitors listen with one session, which is kept in place. */
 struct topic {
     uint64_t key;
-    struct sub *subs;
-    uint32_t count, cap;
+    union {
+        struct sub one;   /* count <= 1 */
+        struct sub *many; /* room for the next power of two */
+    };
+    uint32_t count;
     bool owed; /* some sub is owed something */
 };
 
@@ -579,6 +590,7 @@ struct slice visitor_fact(const struct visitor *visitor, struct slice name);
 struct slice visitor_facts(const struct visitor *visitor); /* for pair_next */
 
 /* chat_sub.c */
+void topic_fini(struct topic *topic); /* nobody listens any more */
 MUST_USE enum err_code sub_add(struct chat *chat, struct topic *topic, struct chat_session session,
                                struct err *err);
 void sub_remove(struct chat *chat, struct topic *topic, struct chat_session session);

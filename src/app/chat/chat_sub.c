@@ -32,18 +32,45 @@ void topic_release(struct map_u64 *map, struct topic *topic)
     if (topic == NULL || topic->count > 0)
         return;
     ENSURE(map_u64_take(map, topic->key) == topic);
-    free(topic->subs);
+    topic_fini(topic);
     free(topic);
+}
+
+static struct sub *topic_subs(struct topic *topic)
+{
+    return topic->count > 1 ? topic->many : &topic->one;
+}
+
+void topic_fini(struct topic *topic)
+{
+    if (topic->count > 1)
+        free(topic->many);
+    topic->count = 0;
 }
 
 static struct sub *sub_find(struct topic *topic, struct chat_session session)
 {
+    struct sub *subs = topic_subs(topic);
+
     for (uint32_t i = 0; i < topic->count; i++) {
-        if (topic->subs[i].session.session == session.session &&
-            topic->subs[i].session.shard == session.shard)
-            return &topic->subs[i];
+        if (subs[i].session == session.session && subs[i].shard == session.shard)
+            return &subs[i];
     }
     return NULL;
+}
+
+/* For one more. */
+static void topic_grow(struct topic *topic)
+{
+    struct sub *many = topic->count > 1 ? topic->many : NULL;
+    uint32_t count = topic->count;
+
+    if (count == 0 || (count & (count - 1)) != 0)
+        return;
+    many = mem_realloc(many, 2 * (size_t)count * sizeof(*many));
+    if (count == 1)
+        many[0] = topic->one;
+    topic->many = many;
 }
 
 enum err_code sub_add(struct chat *chat, struct topic *topic, struct chat_session session,
@@ -53,11 +80,10 @@ enum err_code sub_add(struct chat *chat, struct topic *topic, struct chat_sessio
         return ERR_OK;
     if (topic->count >= LIMIT_SUBSCRIBERS_MAX)
         return err_set(err, ERR_BUSY, "more than %d subscribers", LIMIT_SUBSCRIBERS_MAX);
-    if (topic->count == topic->cap) {
-        topic->cap = topic->cap > 0 ? topic->cap * 2 : 1;
-        topic->subs = mem_realloc(topic->subs, topic->cap * sizeof(topic->subs[0]));
-    }
-    topic->subs[topic->count++] = (struct sub){ .session = session };
+    topic_grow(topic);
+    topic->count++;
+    topic_subs(topic)[topic->count - 1] =
+        (struct sub){ session.session, session.shard, session.format, false };
     chat->subscribers++;
     return ERR_OK;
 }
@@ -68,13 +94,15 @@ void sub_remove(struct chat *chat, struct topic *topic, struct chat_session sess
 
     if (sub == NULL)
         return;
-    *sub = topic->subs[--topic->count];
-    chat->subscribers--;
-    if (topic->count == 0) {
-        free(topic->subs);
-        topic->subs = NULL;
-        topic->cap = 0;
+    *sub = topic_subs(topic)[topic->count - 1];
+    if (topic->count == 2) {
+        struct sub *many = topic->many;
+
+        topic->one = many[0];
+        free(many);
     }
+    topic->count--;
+    chat->subscribers--;
 }
 
 /* ---- one push -------------------------------------------------------------------------------- */
@@ -132,6 +160,7 @@ static bool any_refused(const struct chat_receiver *receivers, uint32_t count)
 static bool deliver(struct chat *chat, struct topic *topic, struct chat_push *push, bool must,
                     const struct chat_session *except)
 {
+    const struct sub *subs = topic_subs(topic);
     bool taken = true;
     uint32_t done = 0;
     uint32_t shard = 0;
@@ -141,15 +170,15 @@ static bool deliver(struct chat *chat, struct topic *topic, struct chat_push *pu
         uint32_t count = 0;
 
         for (uint32_t i = 0; i < topic->count; i++) {
-            const struct sub *sub = &topic->subs[i];
+            const struct sub *sub = &subs[i];
 
-            if (sub->session.shard != shard)
+            if (sub->shard != shard)
                 continue;
             done++;
-            if (sub->owed || (except != NULL && except->session == sub->session.session &&
-                              except->shard == sub->session.shard))
+            if (sub->owed ||
+                (except != NULL && except->session == sub->session && except->shard == sub->shard))
                 continue;
-            chat->receivers[count++] = (struct chat_receiver){ .session = sub->session };
+            chat->receivers[count++] = (struct chat_receiver){ .session = sub_session(sub) };
         }
         if (count > 0) {
             chat->options.ops.deliver(chat->options.ops.ctx, (uint16_t)shard, chat->receivers,
@@ -189,17 +218,18 @@ static void deliver_owed(struct chat *chat, struct topic *topic, struct conv *co
         return;
     topic->owed = false;
     for (uint32_t i = 0; i < topic->count; i++) {
+        struct sub *sub = &topic_subs(topic)[i];
         struct conv *each = visitor ? conv->visitor->convs : conv;
         bool taken = true;
 
-        if (!topic->subs[i].owed)
+        if (!sub->owed)
             continue;
         for (; each != NULL; each = visitor ? each->visitor_next : NULL) {
-            taken = deliver_resync(chat, topic->subs[i].session, each->id,
+            taken = deliver_resync(chat, sub_session(sub), each->id,
                                    visitor ? each->seen_public_seq : each->seen_seq) &&
                     taken;
         }
-        topic->subs[i].owed = !taken;
+        sub->owed = !taken;
         topic->owed = topic->owed || !taken;
     }
 }
@@ -328,7 +358,7 @@ bool conv_heard(struct chat *chat, const struct conv *conv)
 static void owe_all(struct chat *chat, struct topic *topic)
 {
     for (uint32_t i = 0; i < topic->count; i++)
-        topic->subs[i].owed = true;
+        topic_subs(topic)[i].owed = true;
     topic->owed = topic->count > 0;
     chat->owed = chat->owed || topic->owed;
 }
