@@ -45,6 +45,7 @@
 enum {
     SERVE_TICK_MS = 1000,
     SERVE_TICK_EAGER_MS = 5,         /* while starting and stopping */
+    SERVE_REST_MS = 10 * 1000,       /* without a turn: then a shard's heap is trimmed */
     SERVE_LOGIN_THREADS = 2,         /* Argon2id takes 64 MiB and a core for 100 ms each */
     SERVE_SLOW_LOG_MS = 10 * 1000,   /* between two lines about slow turns of a shard */
     SERVE_LOGIN_QUEUE_MAX = 64,      /* then log-ins are told to come back: 3 s of work */
@@ -160,6 +161,7 @@ struct node {
     struct node_desk **desks;
     uint32_t desk_count;
     struct trace_list traces;
+    uint64_t rest_at;   /* ms of the loop; 0: resting already */
     uint64_t expire_at; /* shard 0: ms of the loop */
     bool traces_busy;   /* a worker stores some */
     struct loop_node flush;
