@@ -5,11 +5,13 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "chat_drive.h"
 #include "conv.h"
 #include "flow.h"
 #include "flow_doc.h"
+#include "mem.h"
 
 enum { TAB = 7, CONSOLE = 20, ANN = 1, HOUR_MS = 3600 * 1000 };
 
@@ -640,6 +642,112 @@ static void restarts_in_any_state_leave_the_same_bytes(void **state)
     }
 }
 
+/* ---- versions side by side ------------------------------------------------------------------- */
+
+/* The next version calls a state otherwise and says other words there. */
+static void publish(struct fixture *f, const char *more)
+{
+    static const struct {
+        const char *from, *to;
+    } changes[] = {
+        { "version: 1\n", "version: 2\n" },
+        { "filled: ask_reason", "filled: ask_why" },
+        { "  ask_reason: {", "  ask_why: {" },
+        { "en: \"Why?\"", "en: \"Why, please?\"" },
+    };
+    char *text = mem_strndup(source, strlen(source));
+    struct flow *flow;
+    struct buf all;
+
+    buf_init(&all, 64 * 1024);
+    buf_add_text(&all, text);
+    free(text);
+    for (size_t i = 0; i < LENGTH_OF(changes); i++) {
+        const char *at;
+        size_t before;
+        struct buf next;
+
+        buf_add_char(&all, '\0');
+        at = strstr(all.ptr, changes[i].from);
+        assert_non_null(at);
+        before = (size_t)(at - all.ptr);
+        buf_init(&next, 64 * 1024);
+        buf_add(&next, all.ptr, before);
+        buf_add_text(&next, changes[i].to);
+        buf_add_text(&next, at + strlen(changes[i].from));
+        buf_fini(&all);
+        all = next;
+    }
+    buf_add_text(&all, more);
+    flow = compile(buf_slice(&all));
+    buf_fini(&all);
+    assert_int_equal(flow_set_add(f->flows, &flow, NULL), ERR_OK);
+}
+
+static unsigned version_of(struct fixture *f)
+{
+    struct chat_action view =
+        drive_agent_action(f->drive, CHAT_FLOW_VIEW, ANN, ROLE_AGENT, CONSOLE);
+
+    const struct drive_reply *reply;
+
+    view.conv = f->conv;
+    reply = drive_do(f->drive, &view);
+    assert_int_equal(reply->kind, CHAT_REPLY_FLOW);
+    return reply->flow_version;
+}
+
+static void a_conversation_goes_on_in_the_version_it_began(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture newer = { .flows = f->flows, .drive = f->drive };
+
+    begin(f, "return an item");
+    publish(f, "");
+    say(f, "KF20260301");
+    assert_string_equal(last(f)->text, "Why?");
+    assert_int_equal(version_of(f), 1);
+    drive_restart(f->drive);
+    pick(f, "damaged");
+    assert_string_equal(last(f)->slot, "photos");
+    assert_int_equal(version_of(f), 1);
+    /* Who begins now is in the new one, at the same time. */
+    newer.visitor = drive_visitor(f->drive, TAB + 1);
+    newer.conv = drive_start(f->drive, newer.visitor, TAB + 1, "return an item");
+    assert_int_equal(version_of(&newer), 2);
+    assert_int_equal(version_of(f), 1);
+}
+
+static void a_version_that_migrates_takes_over_where_it_says(void **state)
+{
+    struct fixture *f = *state;
+
+    begin(f, "return an item");
+    say(f, "KF20260301");
+    assert_string_equal(last(f)->text, "Why?");
+    publish(f, "migrate: {1: {ask_reason: ask_why, ask_order: ask_order}}\n");
+    drive_restart(f->drive);
+    pick(f, "damaged"); /* the answer to the old question counts, and what was known is kept */
+    assert_string_equal(last(f)->slot, "photos");
+    assert_int_equal(version_of(f), 2);
+    pick(f, "skip");
+    assert_string_equal(last(f)->text, "Order KF20260301: Damaged?");
+}
+
+/* A state that the new version does not name has no place there. */
+static void a_state_that_is_not_migrated_ends_in_the_old_version(void **state)
+{
+    struct fixture *f = *state;
+
+    to_review(f);
+    publish(f, "migrate: {1: {ask_reason: ask_why}}\n");
+    pick(f, "accept");
+    assert_int_equal(version_of(f), 1);
+    drive_act_done(f->drive, "ok", "{\"number\":\"R-88\"}");
+    look(f);
+    assert_int_equal(messages_with(f, "Return R-88 is open."), 1);
+}
+
 /* ---- what a contact is remembered by --------------------------------------------------------- */
 
 static const char remembers[] =
@@ -779,6 +887,9 @@ int main(void)
         CLAIM(a_button_of_a_flow_that_is_none_is_a_message),
         REMEMBERS(a_button_interrupts_the_flow_that_runs),
         CLAIM(a_flow_that_is_gone_ends_at_a_person),
+        CLAIM(a_conversation_goes_on_in_the_version_it_began),
+        CLAIM(a_version_that_migrates_takes_over_where_it_says),
+        CLAIM(a_state_that_is_not_migrated_ends_in_the_old_version),
         REMEMBERS(what_a_contact_is_remembered_by_comes_into_its_record),
         REMEMBERS(what_is_to_be_remembered_outlives_a_crash_before_its_turn),
         cmocka_unit_test(restarts_in_any_state_leave_the_same_bytes),

@@ -206,6 +206,8 @@ static void on_reply(void *ctx, const struct chat_reply *reply)
     };
     if (reply->err != NULL)
         kept->err = *reply->err;
+    if (reply->flow != NULL)
+        kept->flow_version = reply->flow->version;
     if (reply->kind == CHAT_REPLY_HEADS) {
         kept->count = drive->head_count = reply->head_count;
         for (unsigned i = 0; i < reply->head_count; i++) {

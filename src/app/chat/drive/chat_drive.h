@@ -47,6 +47,7 @@ struct drive_reply {
     bool more;
     uint32_t head_seq;   /* of a history */
     uint32_t head_state; /* of the first head */
+    uint32_t flow_version;
 };
 
 struct drive_push {
