@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { accessible, Console, Faults, launch } from "./browser.ts";
+import { accessible, Console, Faults, launch, Shop } from "./browser.ts";
 import { Server } from "./server.ts";
 
 const server = new Server({ KEFU_LIMIT_IP_RATE: "0" });
@@ -26,8 +26,8 @@ async function shot(page: Page, name: string): Promise<void> {
     [1024, "dark"],
     [390, "light"],
   ] as const) {
-    await page.setViewportSize({ width, height: 900 });
-    await page.emulateMedia({ colorScheme: theme });
+    await page.setViewportSize({ width, height: 2200 });
+    await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
     await page.screenshot({ path: `${folder}/flows-${name}-${width}.png` });
   }
   await page.setViewportSize({ width: 1440, height: 900 });
@@ -70,6 +70,24 @@ test(
     await page.getByRole("button", { name: "Inject failed" }).click();
     await accessible(page);
     await shot(page, "tried");
+    // A row that no story passes is named, and drawn.
+    await source.fill(
+      text.replace(
+        "global:\n",
+        "global:\n  - {event: webhook.lost, to: thanks}\n",
+      ),
+    );
+    await page.getByText("global: webhook.lost -> thanks").waitFor();
+    await page.getByText("1 row that no story passes").waitFor();
+    await accessible(page);
+    await shot(page, "gap");
+    await page
+      .getByLabel("Compare with a version")
+      .selectOption({ label: "version 1 · Published" });
+    await page.getByRole("cell", { name: /webhook\.lost/ }).waitFor();
+    await accessible(page);
+    await shot(page, "diff");
+    await source.fill(text);
     await page.getByRole("button", { name: "Publish" }).click();
     await page.getByText("Published.").waitFor();
     await page.getByText("version 2").first().waitFor();
@@ -79,3 +97,28 @@ test(
     assert.deepEqual(faults.seen, []);
   },
 );
+
+test("where a conversation stands is shown in the graph, and follows it", async () => {
+  const shopper = await browser.newContext({ locale: "en" });
+  const widget = await Shop.open(await shopper.newPage(), server, "en");
+  await widget.say("I want to return something");
+  const context = await browser.newContext({
+    locale: "en",
+    viewport: { width: 1440, height: 900 },
+  });
+  const page = await context.newPage();
+  const console = await Console.open(page, server, server.logins[0]!, "en");
+  await page.getByRole("link", { name: "All" }).first().click();
+  await console.pick();
+  await page.getByRole("link", { name: "Show in the graph" }).click();
+  await page.getByText("The conversation stands at ask_phone.").waitFor();
+  await page.locator(".node.current", { hasText: "ask_phone" }).waitFor();
+  await shot(page, "live");
+  await accessible(page);
+  await widget.say("cancel");
+  await page
+    .getByText("The conversation stands at ask_phone.")
+    .waitFor({ state: "hidden" });
+  await shopper.close();
+  await context.close();
+});

@@ -245,6 +245,24 @@ static void graph_fill(struct api_call *call, const struct flow *flow, Kefu__V1_
     buf_fini(&buf);
 }
 
+static void gaps_fill(struct api_call *call, const struct flow_host_check *check,
+                      Kefu__V1__FlowReport *to)
+{
+    struct err err;
+
+    to->uncovered = arena_alloc(call->arena, (check->gap_count + 1) * sizeof(*to->uncovered));
+    for (size_t i = 0; to->uncovered != NULL && i < check->gap_count; i++) {
+        Kefu__V1__FlowGap *gap = api_message_new(call, &kefu__v1__flow_gap__descriptor, &err);
+        char *text = arena_strdup(call->arena, slice_of(check->gaps[i].text));
+
+        if (gap == NULL || text == NULL)
+            return;
+        gap->line = check->gaps[i].line;
+        gap->text = text;
+        to->uncovered[to->n_uncovered++] = gap;
+    }
+}
+
 static void report_fill(struct api_call *call, const struct flow_host_head *head,
                         const struct flow_host_check *check, Kefu__V1__FlowReport *to)
 {
@@ -262,6 +280,7 @@ static void report_fill(struct api_call *call, const struct flow_host_head *head
     to->rows_covered = (uint32_t)check->rows_covered;
     findings_fill(call, &check->report, to);
     failures_fill(call, &check->tally, to);
+    gaps_fill(call, check, to);
     if (check->flow != NULL)
         graph_fill(call, check->flow, to);
 }

@@ -102,6 +102,16 @@ struct flow_set *flow_host_set(const struct slice *sources, size_t count,
 
 /* ---- checking -------------------------------------------------------------------------------- */
 
+static void gap_add(struct flow_host_check *out, uint32_t line, const char *text)
+{
+    struct flow_host_gap *gap = &out->gaps[out->gap_count++];
+    struct slice cut = utf8_cut(slice_of(text), sizeof(gap->text) - 1);
+
+    gap->line = line;
+    memcpy(gap->text, cut.ptr, cut.len);
+    gap->text[cut.len] = '\0';
+}
+
 static void stories_run(const struct flow_set *set, const struct flow *flow,
                         const struct flow_host_story *stories, size_t count,
                         struct flow_host_check *out)
@@ -117,8 +127,11 @@ static void stories_run(const struct flow_set *set, const struct flow *flow,
         story_run(set, stories[i].source, name, coverage, &out->tally, &out->report);
     }
     for (unsigned row = 0;
-         story_coverage_row(coverage, flow, row, &line, &covered, text, sizeof(text)); row++)
+         story_coverage_row(coverage, flow, row, &line, &covered, text, sizeof(text)); row++) {
         out->rows_covered += covered;
+        if (!covered && out->gap_count < FLOW_HOST_GAPS_MAX)
+            gap_add(out, line, text);
+    }
     story_coverage_destroy(&coverage);
 }
 

@@ -36,11 +36,18 @@ struct flow_set *flow_host_set(const struct slice *sources, size_t count,
 struct flow_host_story {
     struct slice name, source;
 };
+enum { FLOW_HOST_GAPS_MAX = 200 }; /* as many as a person looks at */
+struct flow_host_gap {
+    uint32_t line;
+    char text[120];
+};
 struct flow_host_check {
     struct flow_report report; /* of the source */
     struct flow_facts facts;
     struct story_tally tally;
     size_t rows_covered;
+    struct flow_host_gap gaps[FLOW_HOST_GAPS_MAX]; /* rows that no story passed */
+    size_t gap_count;
     bool ok;           /* no error, no story failed */
     struct flow *flow; /* NULL: an error; to be destroyed by the caller */
 };

@@ -82,10 +82,13 @@ bool story_coverage_row(const struct story_coverage *coverage, const struct flow
     event = flow_event_name(flow, row->event);
     *line = row->line;
     *covered = coverage_rows(coverage, flow)[index] != 0;
-    snprintf(text, size, "%s: %.*s",
+    snprintf(text, size, "%s: %.*s -> %s",
              row->state == FLOW_GLOBAL ? "global"
                                        : flow_str(flow, flow_state_def(flow, row->state)->name),
-             (int)event.len, event.ptr);
+             (int)event.len, event.ptr,
+             row->target < flow->states.count
+                 ? flow_str(flow, flow_state_def(flow, row->target)->name)
+                 : "here"); /* .same and .refill */
     return true;
 }
 

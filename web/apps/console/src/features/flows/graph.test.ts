@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { layOut, parseDot } from "./graph.ts";
+import { bareEvents, layOut, parseDot } from "./graph.ts";
 
 const dot = `digraph "x" {
   s0 [label="ask_stars", shape=box, fillcolor="#dbeafe"];
@@ -37,4 +37,18 @@ test("states stand in layers and never on one another", () => {
 
 test("no graph is an empty one", () => {
   assert.deepEqual(layOut("").nodes, []);
+});
+
+test("rows that no story passed are found on their line", () => {
+  const { nodes, edges } = parseDot(dot);
+  const node = (id: string) => nodes.find((entry) => entry.id === id);
+  const gaps = [
+    { text: "ask_stars: timeout -> thanks" },
+    { text: "thanks: next -> ask_stars" },
+    { text: "global: stuck -> thanks" }, // of another target
+  ];
+  assert.deepEqual(
+    edges.map((edge) => bareEvents(edge, node(edge.from), node(edge.to), gaps)),
+    [["timeout"], ["next"], []],
+  );
 });

@@ -78,3 +78,20 @@ export function layOut(dot: string): Graph {
     height: rows * (NODE_HEIGHT + GAP_Y) - GAP_Y,
   };
 }
+
+/** Events of an edge that no story passed, out of lines "state: event -> target". */
+export function bareEvents(
+  edge: Edge,
+  from: Node | undefined,
+  to: Node | undefined,
+  gaps: readonly { text: string }[],
+): string[] {
+  const state = edge.from === "any" ? "global" : (from?.label ?? "");
+  const bare = (event: string) =>
+    gaps.some((gap) => gap.text === `${state}: ${event} -> ${to?.label ?? ""}`);
+  // A guarded row and the one without are the same event, drawn with another label.
+  const events = new Set(
+    edge.label.split(", ").map((event) => (event === "" || event === "if" ? "next" : event)),
+  );
+  return [...events].filter(bare);
+}

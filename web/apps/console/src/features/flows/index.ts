@@ -130,3 +130,14 @@ export async function publishedFlows(): Promise<Flow[]> {
   if (store.list.length === 0) await store.load();
   return store.list.filter((flow) => flow.state === "published");
 }
+
+export async function sourceOf(id: string): Promise<string> {
+  return Flow.decode(await call("GET", `flows/${id}`)).source;
+}
+
+/** The record of a version that a conversation is in; undefined: it is not known here. */
+export async function versionOf(name: string, number: number): Promise<Flow | undefined> {
+  const store = useFlows();
+  if (store.list.length === 0) await store.load();
+  return store.list.find((flow) => flow.name === name && flow.number === number);
+}
