@@ -70,6 +70,8 @@ const addresses: [string, string, RequestInit?][] = [
   ["POST", "/api/v1/login", { body: "x".repeat(2 << 20) }],
   ["POST", "/api/v1/visitor/frames", { body: "{}" }],
   ["GET", "/api/v1/visitor/stream"],
+  ["GET", "/api/v1/visitor/site?site=demo"],
+  ["GET", "/api/v1/visitor/site"],
 ];
 
 test("every answer says what it is and what it may do", async () => {
