@@ -201,6 +201,27 @@ test("a configuration is in force when its publishing is answered", async () => 
   await publish(routing);
 });
 
+test("rings widen: who waits long is given to somebody who knows less", async () => {
+  await configured();
+  const learner = colleagues[1] as Colleague; // level 2, where 5 is asked for
+  await online(learner);
+  const one = await waiting("returns");
+  const assigned = await one.session.event((e) => e["kind"] === "assigned");
+  assert.equal(assigned["event"].agentId, learner.id);
+  let trace: Frame | undefined;
+  await until("the decision's trace is stored", async () => {
+    const list = await json(
+      boss.call("GET", `/conversations/${one.conversationId}/routing-traces`),
+    );
+    trace = (list["items"] as Frame[] | undefined)?.[0];
+    return trace !== undefined;
+  });
+  assert.equal(trace?.["ring"], 1);
+  assert.ok((trace?.["waitedMs"] as number) >= 4000);
+  await close(learner, one.conversationId);
+  learner.session.drop();
+});
+
 test("50 visitors, 5 agents, kill -9: all are served once, by whom they need", async () => {
   await configured();
   const topics = (i: number) =>
@@ -270,6 +291,13 @@ test("50 visitors, 5 agents, kill -9: all are served once, by whom they need", a
     (wall["desk"].queues as Frame[]).map((queue) => queue["queue"]),
     ["general", "returns", "offers"],
   );
+  await until("the wall shows who waits", () =>
+    (colleagues[0] as Colleague).session.frames.some((frame) =>
+      ((frame["desk"]?.queues ?? []) as Frame[]).some(
+        (queue) => queue["queue"] === "general" && queue["waiting"] > 0,
+      ),
+    ),
+  );
 
   await server.kill();
   await server.start();
@@ -315,6 +343,16 @@ test("50 visitors, 5 agents, kill -9: all are served once, by whom they need", a
   }
   await until("nobody waits", async () => (await metric("desk_waiting")) === 0);
   assert.equal(await metric("routing_idle_while_waiting_total"), 0);
+  assert.ok((await metric("routing_wait_ms_count")) > 0);
+  const watcher = (colleagues[0] as Colleague).session;
+  await until("the wall is empty", () =>
+    watcher.frames
+      .filter((frame) => frame["desk"] !== undefined)
+      .slice(-1)
+      .some((frame) =>
+        (frame["desk"].queues as Frame[]).every((q) => !q["waiting"]),
+      ),
+  );
 
   // And why, also of decisions before the crash.
   await until("traces are stored", async () => {
