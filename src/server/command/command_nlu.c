@@ -7,11 +7,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "check.h"
 #include "entity.h"
 #include "examples_file.h"
+#include "hash.h"
 #include "intent_train.h"
 #include "intent_vectors.h"
 #include "json.h"
+#include "map_u64.h"
 #include "mem.h"
 #include "text.h"
 #include "vector_npy.h"
@@ -19,6 +22,8 @@
 enum {
     LINE_BYTES_MAX = 128 * 1024, /* a longer line of standard input is cut */
     CLOCK_OFFSET_MINUTES = 0,
+    CONTRARY_SAID_MAX = 10, /* of a training, on standard error; all are counted */
+    SHOWN_BYTES = 100,      /* of a text, in these */
 };
 
 static const struct {
@@ -66,12 +71,51 @@ static bool on_progress(void *ctx, double share)
     return true;
 }
 
+/* The same text twice: with one intent it only counts twice, with two it teaches neither. */
+struct doubles {
+    size_t same, contrary;
+};
+
+static void contrary_say(const struct example_set *set, const struct example *first,
+                         const struct example *second)
+{
+    fprintf(stderr, "kefu: line %u: '%.*s' is an example of '%.*s', and of '%.*s' in line %u\n",
+            second->line, (int)(second->text.len < SHOWN_BYTES ? second->text.len : SHOWN_BYTES),
+            second->text.ptr, SLICE_ARGS(set->names[second->intent]),
+            SLICE_ARGS(set->names[first->intent]), first->line);
+}
+
+static struct doubles doubles_find(const struct example_set *set)
+{
+    static const struct hash_key key = { 0x646F75626C65u, 0x7365656Eu };
+    struct doubles doubles = { 0 };
+    struct map_u64 seen;
+
+    map_u64_init(&seen, EXAMPLES_MAX, key.k0);
+    for (size_t i = 0; i < set->count; i++) {
+        struct example *example = &set->items[i];
+        uint64_t hash = hash_bytes(key, example->text.ptr, example->text.len);
+        const struct example *first = map_u64_get(&seen, hash);
+
+        if (first == NULL) {
+            ENSURE(map_u64_put(&seen, hash, example)); /* it has room for a whole set */
+        } else if (first->intent == example->intent) {
+            doubles.same++;
+        } else if (doubles.contrary++ < CONTRARY_SAID_MAX) {
+            contrary_say(set, first, example);
+        }
+    }
+    map_u64_fini(&seen);
+    return doubles;
+}
+
 static enum err_code train(const struct train_args *args, struct intent_options *options,
                            struct err *err)
 {
     struct example_set set;
     struct nlu_texts negatives;
     struct nlu_texts unlabelled;
+    struct doubles doubles;
     struct buf model;
     enum err_code rc;
 
@@ -86,6 +130,7 @@ static enum err_code train(const struct train_args *args, struct intent_options 
         rc = nlu_texts_read(&args->unlabelled, 1, &unlabelled, err);
     if (rc != ERR_OK)
         goto out;
+    doubles = doubles_find(&set);
     options->unlabelled = unlabelled.items;
     options->unlabelled_count = unlabelled.count;
     options->negatives = negatives.items;
@@ -96,8 +141,10 @@ static enum err_code train(const struct train_args *args, struct intent_options 
     if (rc == ERR_OK)
         rc = nlu_file_write(args->model, buf_slice(&model), err);
     if (rc == ERR_OK)
-        printf("{\"examples\":%zu,\"intents\":%zu,\"negatives\":%zu,\"bytes\":%zu}\n", set.count,
-               set.name_count, negatives.count, model.len);
+        printf("{\"examples\":%zu,\"intents\":%zu,\"negatives\":%zu,\"duplicates\":%zu,"
+               "\"contradictions\":%zu,\"bytes\":%zu}\n",
+               set.count, set.name_count, negatives.count, doubles.same, doubles.contrary,
+               model.len);
 out:
     buf_fini(&model);
     nlu_texts_fini(&negatives);

@@ -20,7 +20,8 @@ static enum err_code blame(struct err *err, const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    snprintf(err->field, sizeof(err->field), "%s", slash != NULL ? slash + 1 : path);
+    snprintf(err->field, sizeof(err->field), "%s",
+             slash != NULL && slash[1] != '\0' ? slash + 1 : path);
     return err->code;
 }
 
