@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Actions, states and rows: what each kind of state needs, and which outcomes it must handle. */
 #include "flow_build.h"
+#include "flow_schema.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -346,10 +347,13 @@ static void report_outcome(struct flow_build *b, const struct flow_state_def *st
                            const struct flow_node *node)
 {
     const char *best = NULL;
+    const char *meant = flow_keyword_for(node->key);
     unsigned best_distance = 4;
 
     for (unsigned i = 0; i < FLOW_ON_COUNT; i++) {
-        unsigned distance = expr_distance(node->key, slice_of(happenings[i]), 3);
+        unsigned distance = meant != NULL && strcmp(meant, happenings[i]) == 0
+                                ? 0
+                                : expr_distance(node->key, slice_of(happenings[i]), 3);
         if ((allowed[state->kind] >> i & 1U) != 0 && distance < best_distance) {
             best_distance = distance;
             best = happenings[i];

@@ -479,6 +479,10 @@ static void the_schema_suggests_the_nearest_key(void **state)
         "flow: a\nversion: 1\nlocales: [en]\nstates: {a: {wait: soon, when: {timeout: a}}}\n",
         "a duration belongs here", 4, 20);
     expect_source("flow: a\nversion: 1\nlocales: [en]\n", "key states is missing", 1, 1);
+    expect_source("flow: a\nversion: 1\nlocales: [en]\nstates: {a: {ask: x, on: {}}}\n",
+                  "no key on here (did you mean when?)", 4, 22);
+    expect_source("flow: a\nversion: 1\nlocales: [en]\nstates: {a: {ask: x, <<: {}}}\n",
+                  "no key << here", 4, 22);
     expect_source("flow: a\nversion: 1\nlocales: [en]\nstates: {a: {ask: x, end: y}}\n",
                   "exactly one of", 4, 10);
 }

@@ -408,19 +408,46 @@ static void check_value(const struct flow_key *key, const struct flow_node *node
     }
 }
 
-static void report_unknown(const struct flow_shape *shape, const struct flow_node *child,
-                           struct flow_report *report)
+const char *flow_keyword_for(struct slice key)
 {
+    static const char *const words[][2] = { { "on", "when" },
+                                            { "yes", "accept" },
+                                            { "no", "deny" },
+                                            { "if", "choose" },
+                                            { "goto", "to" } };
+
+    for (size_t i = 0; i < LENGTH_OF(words); i++) {
+        if (slice_equal_ignore_case(key, slice_of(words[i][0])))
+            return words[i][1];
+    }
+    return NULL;
+}
+
+/* NULL: nothing is near enough to be meant; of short keys only one letter may differ. */
+static const char *key_near(const struct flow_shape *shape, struct slice key)
+{
+    const char *meant = flow_keyword_for(key);
+    unsigned best_distance = key.len < 4 ? 2 : 4;
     const char *best = NULL;
-    unsigned best_distance = 4;
 
     for (size_t i = 0; i < shape->count; i++) {
-        unsigned distance = expr_distance(child->key, slice_of(shape->keys[i].name), 3);
+        unsigned distance = expr_distance(key, slice_of(shape->keys[i].name), 3);
+
+        if (meant != NULL && strcmp(shape->keys[i].name, meant) == 0)
+            return meant;
         if (distance < best_distance) {
             best_distance = distance;
             best = shape->keys[i].name;
         }
     }
+    return best;
+}
+
+static void report_unknown(const struct flow_shape *shape, const struct flow_node *child,
+                           struct flow_report *report)
+{
+    const char *best = key_near(shape, child->key);
+
     if (best != NULL)
         flow_report_add(report, "E0", child->key_line, child->key_column,
                         "no key %.*s here (did you mean %s?)", (int)child->key.len, child->key.ptr,

@@ -50,6 +50,9 @@ struct flow_shape {
 
 const struct flow_shape *flow_shape_find(const char *name);
 const struct flow_shape *flow_shape_at(size_t index); /* NULL past the end */
+/* What stands here for a word of other formats (on, yes, no: common parsers read these as booleans,
+ * so they are no keys); NULL: it is none. */
+const char *flow_keyword_for(struct slice key);
 /* Reports every key that is unknown (with the nearest known one), missing, or of a wrong type. */
 void flow_schema_check(const struct flow_node *root, struct flow_report *report);
 /* JSON Schema, draft 2020-12. */

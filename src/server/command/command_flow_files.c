@@ -67,6 +67,18 @@ static enum err_code file_read(struct flow_files *files, const char *path, struc
     return ERR_OK;
 }
 
+/* A file that was named is meant to be one of ours; in a folder other ones may lie beside them. */
+static enum err_code given_read(struct flow_files *files, const char *path, struct err *err)
+{
+    enum err_code rc = already_there(files, path) ? ERR_OK : file_read(files, path, err);
+    const struct flow_file *file = rc == ERR_OK ? &files->items[files->count - 1] : NULL;
+
+    if (file != NULL && file->kind == STORY_FILE_OTHER && file->report->count == 0)
+        flow_report_add(file->report, "E0", 1, 1,
+                        "neither a flow (flow: NAME) nor a story (story: TITLE)");
+    return rc;
+}
+
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -108,7 +120,7 @@ static enum err_code path_read(struct flow_files *files, const char *path, struc
     if (stat(path, &info) != 0)
         return err_set_field(err, ERR_NOT_FOUND, path, "%s", strerror(errno));
     if (!S_ISDIR(info.st_mode))
-        return already_there(files, path) ? ERR_OK : file_read(files, path, err);
+        return given_read(files, path, err);
     files->complete = true;
     return folder_read(files, path, 0, err);
 }
