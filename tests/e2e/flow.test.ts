@@ -242,6 +242,30 @@ test("a file is sent by its reference only, and by the one who has it", async ()
   other.session.drop();
 });
 
+test("an address uploads so many files in an hour, then it waits", async () => {
+  const small = new Server({ KEFU_LIMIT_UPLOADS: "2", KEFU_SHARDS: "1" });
+  await small.start();
+  const session = await visitor(small);
+  const token = welcomeOf(session)["visitorToken"] as string;
+  const statuses: number[] = [];
+  for (const name of ["a.jpg", "b.jpg", "c.jpg"]) {
+    const reply = await fetch(
+      `${small.origin}/api/v1/visitor/attachments?name=${name}`,
+      {
+        method: "POST",
+        headers: { Authorization: `Bearer ${token}` },
+        body: photo,
+      },
+    );
+    statuses.push(reply.status);
+    if (reply.status === 429)
+      assert.ok(Number(reply.headers.get("retry-after")) > 0);
+  }
+  assert.deepEqual(statuses, [201, 201, 429]);
+  session.drop();
+  await small.destroy();
+});
+
 test("a button begins a flow by name, the API another one on top", async () => {
   const who = await Visitor.open("en");
   const reply = await who.session.ask({
