@@ -163,6 +163,7 @@ before(async () => {
     KEFU_LIMIT_VISITOR_RATE: "0",
     KEFU_LIMIT_NEW_CONVERSATIONS: "0",
     KEFU_ACTION_CA: join(dir, "ca.pem"),
+    KEFU_ACTION_HOSTS: "127.0.0.1, 127.0.0.2, 10.0.0.1, *.shop.test",
     KEFU_ACTION_NETWORKS: "127.0.0.1",
     KEFU_ACTION_PORTS: `${shop.port},${other.port}`,
   });
@@ -295,6 +296,13 @@ test("private addresses that are not listed are not called", async () => {
   assert.match((await noted()).at(-1) ?? "", /address not allowed/);
   await point(`https://127.0.0.2:${shop.port}/made`, /It failed/);
   assert.match((await noted()).at(-1) ?? "", /address not allowed/);
+});
+
+test("hosts that are not listed are not called", async () => {
+  await point(`https://127.0.0.1:${shop.port}/made`, /It said R-7/);
+  await point(`https://localhost:${shop.port}/made`, /It failed/);
+  assert.match((await noted()).at(-1) ?? "", /address not allowed/);
+  assert.equal(shop.calls.length, 0);
 });
 
 test("what is secret stays in the vault: not in lists, not in the audit", async () => {

@@ -78,6 +78,7 @@ struct action_runner_options {
     struct loop *loop;
     const struct net_tls_context *tls; /* NULL: no https */
     struct slice private_networks;     /* of the operator: may be called although not public */
+    struct slice hosts;                /* the only ones that are called; empty: every one */
     struct slice ports;                /* beside 80 and 443 */
     struct action_secrets secrets;
 };

@@ -11,7 +11,7 @@ enum { RUN_ARENA_BYTES_MAX = 512 * 1024 };
 
 struct action_runner {
     struct action_runner_options options;
-    char *networks, *ports;
+    char *networks, *hosts, *ports;
     struct http_guard guard;
     struct http_client *client;
     struct run *runs;
@@ -37,9 +37,10 @@ enum err_code action_runner_create(const struct action_runner_options *options,
 
     runner->options = *options;
     runner->networks = mem_strndup(options->private_networks.ptr, options->private_networks.len);
+    runner->hosts = mem_strndup(options->hosts.ptr, options->hosts.len);
     runner->ports = mem_strndup(options->ports.ptr, options->ports.len);
-    rc = http_guard_parse(slice_of(runner->networks), SLICE_EMPTY, slice_of(runner->ports),
-                          &runner->guard, err);
+    rc = http_guard_parse(slice_of(runner->networks), slice_of(runner->hosts),
+                          slice_of(runner->ports), &runner->guard, err);
     if (rc == ERR_OK)
         rc = http_client_create(options->loop, &client, &runner->client, err);
     if (rc != ERR_OK) {
@@ -67,6 +68,7 @@ void action_runner_destroy(struct action_runner **runner)
     while ((*runner)->runs != NULL)
         run_free((*runner)->runs);
     free((*runner)->networks);
+    free((*runner)->hosts);
     free((*runner)->ports);
     free(*runner);
     *runner = NULL;

@@ -54,6 +54,9 @@ static const struct config_row rows[CONFIG_KEY_COUNT] = {
                                  "private addresses that actions of flows may call" },
     [CONFIG_ACTION_PORTS] = { "action_ports", CONFIG_TYPE_TEXT, "", 0, NULL,
                               "ports that actions may call, beside 80 and 443" },
+    [CONFIG_ACTION_HOSTS] = { "action_hosts", CONFIG_TYPE_TEXT, "", 0, NULL,
+                              "hosts that actions may call: api.example.com, *.example.org; "
+                              "empty: every public one" },
     [CONFIG_ACTION_CA] = { "action_ca", CONFIG_TYPE_TEXT, "", 0, NULL,
                            "PEM file of the authorities that actions trust; empty: the system's" },
     [CONFIG_LOG_LEVEL] = { "log_level", CONFIG_TYPE_CHOICE, "info", 0, "error warn info debug",

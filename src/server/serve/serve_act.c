@@ -63,6 +63,11 @@ static struct slice acts_networks(const struct config *config)
     return slice_of(config_text(config, CONFIG_ACTION_NETWORKS));
 }
 
+static struct slice acts_hosts(const struct config *config)
+{
+    return slice_of(config_text(config, CONFIG_ACTION_HOSTS));
+}
+
 static struct slice acts_ports(const struct config *config)
 {
     return slice_of(config_text(config, CONFIG_ACTION_PORTS));
@@ -80,8 +85,8 @@ enum err_code node_acts_check(const struct config *config, struct err *err)
 {
     struct net_tls_context *tls = NULL;
     struct http_guard guard;
-    enum err_code rc =
-        http_guard_parse(acts_networks(config), SLICE_EMPTY, acts_ports(config), &guard, err);
+    enum err_code rc = http_guard_parse(acts_networks(config), acts_hosts(config),
+                                        acts_ports(config), &guard, err);
 
     if (rc == ERR_OK && acts_authorities(config) != NULL)
         rc = net_tls_client_create(acts_authorities(config), &tls, err);
@@ -101,6 +106,7 @@ static bool runner_ready(struct node *node)
     struct action_runner_options options = {
         .loop = node->loop,
         .private_networks = acts_networks(config),
+        .hosts = acts_hosts(config),
         .ports = acts_ports(config),
         .secrets = { .get = secret_get, .ctx = node },
     };
