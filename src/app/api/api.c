@@ -169,6 +169,8 @@ static enum err_code call_run(struct api_call *call, struct err *err)
         return err_set(err, ERR_TOO_BIG, "body over %d bytes", API_BODY_MAX);
     rc = who_check(call, err);
     if (rc == ERR_OK)
+        rc = api_query_check(call, err);
+    if (rc == ERR_OK)
         rc = body_decode(call, err);
     if (rc == ERR_OK && slice_equal_text(call->request->method, "POST"))
         rc = api_repeat_find(call, &repeated, err);

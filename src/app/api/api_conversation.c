@@ -47,20 +47,25 @@ static Kefu__V1__Conversation *conversation_of(struct api_call *call,
     return conv;
 }
 
-static uint32_t states_parse(struct slice text)
+/* A bit per state of the list; none: any. */
+static enum err_code states_parse(struct slice text, uint32_t *out, struct err *err)
 {
     const ProtobufCEnumDescriptor *states = &kefu__v1__conversation_state__descriptor;
-    uint32_t out = 0;
 
+    *out = 0;
     while (text.len > 0) {
         const char *comma = memchr(text.ptr, ',', text.len);
         size_t len = comma != NULL ? (size_t)(comma - text.ptr) : text.len;
-        for (unsigned i = 0; i < states->n_values; i++)
-            if (slice_equal_text(slice_make(text.ptr, len), states->values[i].name))
-                out |= 1u << states->values[i].value;
+        unsigned i = 0;
+        while (i < states->n_values &&
+               !slice_equal_text(slice_make(text.ptr, len), states->values[i].name))
+            i++;
+        if (i == states->n_values)
+            return err_set_field(err, ERR_INVALID, "state", "no such state");
+        *out |= 1u << states->values[i].value;
         text = comma != NULL ? slice_make(comma + 1, text.len - len - 1) : SLICE_EMPTY;
     }
-    return out;
+    return ERR_OK;
 }
 
 /* The cursor is "updated_at.id" of the last item. */
@@ -86,7 +91,6 @@ static enum err_code conversation_list(struct api_call *call, struct err *err)
                                         .site = api_query_u64(call, "siteId"),
                                         .agent = api_query_u64(call, "agentId"),
                                         .visitor = api_query_u64(call, "visitorId"),
-                                        .states = states_parse(api_query(call, "state")),
                                         .limit = api_query_limit(call) };
     Kefu__V1__ConversationList *list = api_message_new(call, call->route->reply, err);
     struct store_page page;
@@ -96,7 +100,9 @@ static enum err_code conversation_list(struct api_call *call, struct err *err)
     if (list == NULL)
         return err->code;
     cursor_parse(api_query(call, "after"), &filter);
-    rc = store_conv_list(call->api->store, &filter, call->arena, &page, err);
+    rc = states_parse(api_query(call, "state"), &filter.states, err);
+    if (rc == ERR_OK)
+        rc = store_conv_list(call->api->store, &filter, call->arena, &page, err);
     if (rc != ERR_OK)
         return rc;
     list->items = arena_alloc(call->arena, (page.n + 1) * sizeof(*list->items));

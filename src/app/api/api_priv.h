@@ -139,6 +139,9 @@ enum err_code api_encode(struct arena *arena, const ProtobufCMessage *msg, struc
 Google__Protobuf__Timestamp *api_timestamp(struct api_call *call, int64_t ms);
 /* Value of a query parameter, decoded; empty when it isn't there. */
 struct slice api_query(struct api_call *call, const char *name);
+/* Numbers and cursors of a query that can't be read are refused before any handler: taken for 0,
+ * they would mean everything, or the first page for ever. */
+MUST_USE enum err_code api_query_check(struct api_call *call, struct err *err);
 uint64_t api_query_u64(struct api_call *call, const char *name);
 unsigned api_query_limit(struct api_call *call);
 /* The cursor of the page behind the record of this id. */

@@ -124,6 +124,34 @@ uint64_t api_query_u64(struct api_call *call, const char *name)
     return slice_to_u64(api_query(call, name), &number) ? number : 0;
 }
 
+/* A cursor is an id, or of conversations "updated.id". */
+static bool cursor_valid(struct slice text)
+{
+    const char *dot = text.len > 0 ? memchr(text.ptr, '.', text.len) : NULL;
+    size_t len = dot != NULL ? (size_t)(dot - text.ptr) : text.len;
+    unsigned long long number;
+
+    return slice_to_u64(slice_make(text.ptr, len), &number) &&
+           (dot == NULL || slice_to_u64(slice_make(dot + 1, text.len - len - 1), &number));
+}
+
+enum err_code api_query_check(struct api_call *call, struct err *err)
+{
+    static const char *const numbers[] = { "limit",   "before",    "seq",   "siteId",
+                                           "agentId", "visitorId", "agent", "intentId" };
+    struct slice after = api_query(call, "after");
+    unsigned long long number;
+
+    for (size_t i = 0; i < LENGTH_OF(numbers); i++) {
+        struct slice text = api_query(call, numbers[i]);
+        if (text.len > 0 && !slice_to_u64(text, &number))
+            return err_set_field(err, ERR_INVALID, numbers[i], "not a number");
+    }
+    if (after.len > 0 && !cursor_valid(after))
+        return err_set_field(err, ERR_INVALID, "after", "not a cursor of a list");
+    return ERR_OK;
+}
+
 unsigned api_query_limit(struct api_call *call)
 {
     uint64_t limit = api_query_u64(call, "limit");

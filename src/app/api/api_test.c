@@ -396,6 +396,149 @@ static void an_escaped_name_is_the_field_that_it_means(void **state)
     assert_int_equal(f->reply.status, 200);
 }
 
+static void a_query_that_cannot_be_read_is_refused_with_its_name(void **state)
+{
+    static const char *const bad[][2] = {
+        { "/api/v1/conversations?state=bott", "state" },
+        { "/api/v1/conversations?state=bot,,agent", "state" },
+        { "/api/v1/conversations?siteId=x", "siteId" },
+        { "/api/v1/conversations?agentId=-1", "agentId" },
+        { "/api/v1/conversations?visitorId=1.5", "visitorId" },
+        { "/api/v1/conversations?after=12.x", "after" },
+        { "/api/v1/conversations?after=.", "after" },
+        { "/api/v1/faq-entries?after=next", "after" },
+        { "/api/v1/faq-entries?limit=many", "limit" },
+        { "/api/v1/visitors?limit=99999999999999999999999", "limit" },
+        { "/api/v1/examples?intentId=hello", "intentId" },
+    };
+    static const char *const good[] = { "/api/v1/conversations?state=bot,agent&after=12.7&limit=3",
+                                        "/api/v1/conversations?state=&siteId=&after=",
+                                        "/api/v1/faq-entries?after=7&limit=0" };
+    struct fixture *f = *state;
+    char field[64];
+
+    set_up(f);
+    for (size_t i = 0; i < LENGTH_OF(bad); i++) {
+        call(f, "GET", bad[i][0], "");
+        assert_int_equal(f->reply.status, 400);
+        snprintf(field, sizeof(field), "\"field\":\"%s\"", bad[i][1]);
+        assert_non_null(strstr(f->reply.body.ptr, field));
+    }
+    for (size_t i = 0; i < LENGTH_OF(good); i++) {
+        call(f, "GET", good[i], "");
+        assert_int_equal(f->reply.status, 200);
+    }
+}
+
+static void a_site_gets_its_key_and_its_secret_from_the_server(void **state)
+{
+    static const char *const bad[][2] = {
+        { "{\"name\":\"\"}", "name" },
+        { "{\"name\":\"s\",\"color\":\"red\"}", "color" },
+        { "{\"name\":\"s\",\"color\":\"#12345g\"}", "color" },
+        { "{\"name\":\"s\",\"domains\":[\"a.example\",\"https://b.example\"]}", "domains" },
+        { "{\"name\":\"s\",\"domains\":[\"*.\"]}", "domains" },
+        { "{\"name\":\"s\",\"domains\":[\"a.example; script-src *\"]}", "domains" },
+        { "{\"name\":\"s\",\"idleCloseMinutes\":10081}", "idleCloseMinutes" },
+    };
+    struct fixture *f = *state;
+    char id[32], key[64], secret[80], path[80], field[64];
+
+    set_up(f);
+    for (size_t i = 0; i < LENGTH_OF(bad); i++) {
+        call(f, "POST", "/api/v1/sites", bad[i][0]);
+        assert_int_equal(f->reply.status, 400);
+        snprintf(field, sizeof(field), "\"field\":\"%s\"", bad[i][1]);
+        assert_non_null(strstr(f->reply.body.ptr, field));
+    }
+    call(f, "POST", "/api/v1/sites", "{\"name\":\"Second\",\"key\":\"mine\"}");
+    assert_int_equal(f->reply.status, 201);
+    assert_int_equal(f->reply.effects, API_EFFECT_DIRECTORY | API_EFFECT_BOT);
+    text_take(f->reply.body.ptr, "id", id, sizeof(id));
+    text_take(f->reply.body.ptr, "key", key, sizeof(key));
+    assert_int_equal(strlen(key), 22);
+    assert_non_null(strstr(f->reply.body.ptr, "\"idleCloseMinutes\":30"));
+    snprintf(path, sizeof(path), "/api/v1/sites/%s/identity-secret", id);
+    text_take(call(f, "GET", path, ""), "value", secret, sizeof(secret));
+    assert_int_equal(strlen(secret), 64);
+    call(f, "GET", "/api/v1/sites/77/identity-secret", "");
+    assert_int_equal(f->reply.status, 404);
+    snprintf(path, sizeof(path), "/api/v1/sites/%s", id);
+    text_take(call(f, "GET", path, ""), "identitySecretHint", field, sizeof(field));
+    assert_string_equal(field, secret + 60);
+    call(f, "PATCH", path, "{\"key\":\"mine\"}");
+    text_take(f->reply.body.ptr, "key", field, sizeof(field));
+    assert_string_equal(field, key);
+}
+
+static void the_command_line_makes_a_way_in(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    struct slice email = SLICE_LITERAL("Way@In.test");
+    struct slice password = SLICE_LITERAL("correct horse battery");
+
+    assert_int_equal(api_admin_create(f->api, email, SLICE_LITERAL("Way"), SLICE_LITERAL("king"),
+                                      password, &err),
+                     ERR_INVALID);
+    assert_string_equal(err.field, "role");
+    assert_int_equal(api_admin_create(f->api, email, SLICE_LITERAL("Way"), SLICE_LITERAL("owner"),
+                                      password, NULL),
+                     ERR_OK);
+    assert_int_equal(api_admin_create(f->api, email, SLICE_LITERAL("Way"), SLICE_LITERAL("owner"),
+                                      password, &err),
+                     ERR_CONFLICT);
+    call(f, "POST", "/api/v1/login",
+         "{\"email\":\"way@in.test\",\"password\":\"correct horse battery\"}");
+    assert_int_equal(f->reply.status, 200);
+    login_keep(f);
+    assert_non_null(strstr(call(f, "GET", "/api/v1/audit", ""), "admin.create"));
+}
+
+static void settings_are_shown_with_their_source(void **state)
+{
+    static const struct api_setting settings[] = { { "port", "8080", "default" },
+                                                   { "data", "/srv", "file" } };
+    struct fixture *f = *state;
+
+    set_up(f);
+    f->api->settings = settings;
+    f->api->setting_count = LENGTH_OF(settings);
+    assert_non_null(strstr(call(f, "GET", "/api/v1/settings", ""),
+                           "{\"key\":\"data\",\"value\":\"/srv\",\"source\":\"file\"}"));
+}
+
+static void an_agent_is_changed_deleted_and_then_a_stranger(void **state)
+{
+    struct fixture *f = *state;
+    char id[32], path[64];
+
+    set_up(f);
+    text_take(call(f, "POST", "/api/v1/agents",
+                   "{\"email\":\"Lin@Shop.test\",\"name\":\"Lin\",\"role\":\"agent\",\"password\":"
+                   "\"" PASSWORD "\",\"capacity\":3}"),
+              "id", id, sizeof(id));
+    assert_int_equal(f->reply.status, 201);
+    call(f, "POST", "/api/v1/agents",
+         "{\"email\":\"lin@shop.test\",\"name\":\"L\",\"role\":\"agent\",\"password\":\"" PASSWORD
+         "\"}");
+    assert_int_equal(f->reply.status, 409);
+    snprintf(path, sizeof(path), "/api/v1/agents/%s", id);
+    call(f, "PATCH", path,
+         "{\"email\":\"li@shop.test\",\"locale\":\"en\",\"languages\":[\"en\"],\"teams\":[\"a\"]}");
+    assert_int_equal(f->reply.status, 200);
+    assert_non_null(strstr(f->reply.body.ptr, "\"email\":\"li@shop.test\""));
+    assert_non_null(strstr(f->reply.body.ptr, "\"capacity\":3"));
+    assert_null(strstr(f->reply.body.ptr, PASSWORD));
+    call(f, "DELETE", path, "");
+    assert_int_equal(f->reply.status, 200);
+    assert_true(f->reply.effects & API_EFFECT_REVOKE);
+    call(f, "POST", "/api/v1/login", "{\"email\":\"li@shop.test\",\"password\":\"" PASSWORD "\"}");
+    assert_int_equal(f->reply.status, 401);
+    call(f, "GET", path, "");
+    assert_true(f->reply.status == 401 || f->reply.status == 404);
+}
+
 static void api_token_reaches_no_further_than_its_scopes(void **state)
 {
     struct fixture *f = *state;
@@ -1245,6 +1388,11 @@ int main(void)
         CASE(record_lives_through_versions_and_repeats),
         CASE(a_ladder_is_checked_before_the_bot_has_to_climb_it),
         CASE(an_escaped_name_is_the_field_that_it_means),
+        CASE(a_query_that_cannot_be_read_is_refused_with_its_name),
+        CASE(a_site_gets_its_key_and_its_secret_from_the_server),
+        CASE(the_command_line_makes_a_way_in),
+        CASE(settings_are_shown_with_their_source),
+        CASE(an_agent_is_changed_deleted_and_then_a_stranger),
         CASE(api_token_reaches_no_further_than_its_scopes),
         CASE(a_deleted_token_ends_its_sockets),
         CASE(tokens_are_listed_page_by_page),
