@@ -4,6 +4,7 @@
  */
 #include "test.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,6 +32,9 @@ struct fixture {
     bool link_full;
     char item[64];   /* the first file of the message submitted last */
     uint64_t cookie; /* of the action submitted last */
+    enum chat_action_kind kind;
+    char user[32], name[32];
+    unsigned attributes;
     unsigned submitted, unsubscribed, inbox_off, statuses;
 };
 
@@ -71,6 +75,10 @@ static bool on_submit(void *ctx, const struct chat_action *action)
         snprintf(f->item, sizeof(f->item), "%.*s", SLICE_ARGS(action->items[0]));
     f->submitted += !f->full;
     f->cookie = action->cookie;
+    f->kind = action->kind;
+    snprintf(f->user, sizeof(f->user), "%.*s", SLICE_ARGS(action->visitor_info.user_id));
+    snprintf(f->name, sizeof(f->name), "%.*s", SLICE_ARGS(action->visitor_info.name));
+    f->attributes = action->attribute_count;
     return !f->full;
 }
 
@@ -91,7 +99,7 @@ static bool on_agent_status(void *ctx, const struct auth_principal *who, uint32_
 {
     (void)who, (void)status, (void)reason;
     ((struct fixture *)ctx)->statuses++;
-    return true;
+    return !((struct fixture *)ctx)->full;
 }
 
 static void on_unsubscribe(void *ctx, struct chat_session session, struct conv_id conv)
@@ -108,7 +116,7 @@ static void on_unsubscribe_inbox(void *ctx, struct chat_session session,
 }
 
 /* The only site is that of visitors. */
-static const Kefu__V1__Site the_site = KEFU__V1__SITE__INIT;
+static Kefu__V1__Site the_site = KEFU__V1__SITE__INIT;
 
 static bool on_site_by_id(void *ctx, struct site_id id, struct gateway_site *out)
 {
@@ -439,6 +447,114 @@ static void visitor_opened(struct fixture *f)
     assert_non_null(strstr(f->sent, "\"welcome\""));
 }
 
+/* ---- who a visitor is ---- */
+
+static void identify(struct fixture *f, const char *user, int64_t issued_s, const char *more)
+{
+    uint8_t mac[crypto_auth_hmacsha256_BYTES];
+    crypto_auth_hmacsha256_state state;
+    char secret[65], text[64], hash[65], json[512];
+
+    auth_identity_secret(&f->key, SITE, secret);
+    snprintf(text, sizeof(text), "%s.%lld", user, (long long)issued_s);
+    crypto_auth_hmacsha256_init(&state, (const uint8_t *)secret, strlen(secret));
+    crypto_auth_hmacsha256_update(&state, (const uint8_t *)text, strlen(text));
+    crypto_auth_hmacsha256_final(&state, mac);
+    sodium_bin2hex(hash, sizeof(hash), mac, sizeof(mac));
+    snprintf(json, sizeof(json),
+             "{\"id\":5,\"identify\":{\"userId\":\"u1\",\"issuedAt\":\"%lld\",\"hash\":\"%s\"%s}}",
+             (long long)issued_s, hash, more);
+    f->submitted = 0;
+    frame(f, json);
+}
+
+static void only_the_sites_signature_makes_a_user_id(void **state)
+{
+    struct fixture *f = *state;
+    int64_t now;
+
+    visitor_opened(f);
+    now = clock_wall_ms(&f->clock) / 1000;
+    identify(f, "u1", now, ",\"name\":\"Ann\",\"attributes\":{\"plan\":\"pro\",\"city\":\"X\"}");
+    assert_int_equal(f->submitted, 1);
+    assert_int_equal(f->kind, CHAT_IDENTIFY);
+    assert_string_equal(f->user, "u1");
+    assert_string_equal(f->name, "Ann");
+    assert_int_equal(f->attributes, 2);
+    identify(f, "u2", now, ""); /* signed for somebody else */
+    assert_int_equal(f->submitted, 0);
+    assert_non_null(strstr(f->sent, "\"forbidden\""));
+    identify(f, "u1", now - 86401, "");
+    assert_int_equal(f->submitted, 0);
+    frame(f, "{\"id\":6,\"identify\":{\"userId\":\"u1\"}}");
+    assert_int_equal(f->submitted, 0);
+    assert_non_null(strstr(f->sent, "\"identify.hash\""));
+}
+
+static void a_strict_site_takes_no_unsigned_name(void **state)
+{
+    struct fixture *f = *state;
+
+    visitor_opened(f);
+    f->submitted = 0;
+    frame(f, "{\"id\":5,\"identify\":{\"name\":\"Ann\"}}");
+    assert_int_equal(f->submitted, 1);
+    assert_string_equal(f->user, "");
+    the_site.identity_required = true;
+    frame(f, "{\"id\":6,\"identify\":{\"name\":\"Ann\"}}");
+    the_site.identity_required = false;
+    assert_int_equal(f->submitted, 1);
+    assert_non_null(strstr(f->sent, "\"identify.hash\""));
+    opened(f, false);
+    frame(f, "{\"id\":7,\"identify\":{\"name\":\"Ann\"}}");
+    assert_non_null(strstr(f->sent, "\"forbidden\""));
+}
+
+static void a_long_reason_and_a_full_desk_are_told(void **state)
+{
+    struct fixture *f = *state;
+    char json[512];
+    char reason[300];
+
+    memset(reason, 'r', sizeof(reason));
+    opened(f, false);
+    snprintf(json, sizeof(json),
+             "{\"id\":2,\"setPresence\":{\"status\":\"away\",\"reason\":\"%.*s\"}}",
+             (int)sizeof(reason), reason);
+    frame(f, json);
+    assert_non_null(strstr(f->sent, "\"setPresence.reason\""));
+    assert_int_equal(f->statuses, 0);
+    f->full = true;
+    frame(f, "{\"id\":3,\"setPresence\":{\"status\":\"away\"}}");
+    assert_non_null(strstr(f->sent, "\"id\":3,\"error\":{\"code\":\"busy\""));
+}
+
+/* A reader that is behind is told where each conversation stands before it hears more. */
+static void what_is_owed_is_told_before_anything_later(void **state)
+{
+    struct fixture *f = *state;
+
+    visitor_opened(f);
+    assert_true(gateway_push(f->gateway, f->session, CHAT_PUSH_EVENT, (struct conv_id){ CONV }, 4,
+                             SLICE_LITERAL("{\"event\":4}")));
+    assert_string_equal(f->sent, "{\"event\":4}");
+    f->link_full = true;
+    assert_false(gateway_push(f->gateway, f->session, CHAT_PUSH_EVENT, (struct conv_id){ CONV }, 5,
+                              SLICE_LITERAL("{\"event\":5}")));
+    gateway_owe(f->gateway, f->session, (struct conv_id){ CONV });
+    gateway_session_drained(f->gateway, f->session);
+    assert_string_equal(f->sent, "{\"event\":4}");
+    f->link_full = false;
+    gateway_session_drained(f->gateway, f->session);
+    assert_non_null(strstr(f->sent, "{\"resync\":{\"conversationId\":\"41\",\"headSeq\":5}}"));
+    gateway_owe(f->gateway, f->session, (struct conv_id){ CONV });
+    assert_true(gateway_push(f->gateway, f->session, CHAT_PUSH_EVENT, (struct conv_id){ CONV }, 6,
+                             SLICE_LITERAL("{\"event\":6}")));
+    assert_string_equal(f->sent, "{\"event\":6}");
+    gateway_owe(f->gateway, f->session, (struct conv_id){ CONV + 1 }); /* no place to remember it */
+    assert_int_not_equal(f->closed, 0);
+}
+
 static void file_send(struct fixture *f, const char *file)
 {
     char json[512];
@@ -483,6 +599,10 @@ int main(void)
         TEST(a_frame_that_cannot_be_read_is_answered_with_its_id),
         TEST(a_frame_without_an_id_is_told_its_fault_and_nothing_else),
         TEST(presence_reaches_every_inbox_that_is_still_there),
+        TEST(only_the_sites_signature_makes_a_user_id),
+        TEST(a_strict_site_takes_no_unsigned_name),
+        TEST(a_long_reason_and_a_full_desk_are_told),
+        TEST(what_is_owed_is_told_before_anything_later),
         TEST(a_reader_too_slow_for_rows_keeps_room_for_answers),
         TEST(a_row_that_was_refused_is_a_gap_told_before_the_next_one),
         TEST(an_off_without_room_is_made_up_for_when_the_session_goes),
