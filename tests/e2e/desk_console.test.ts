@@ -177,6 +177,10 @@ for (const locale of ["zh-CN", "en"] as Locale[]) {
       await looked(page, `queues-${locale}`);
       await promise.fill("45s");
       await page
+        .getByRole("group", { name: text("可选方式", "Offered then") })
+        .getByLabel(text("回电", "Call back"))
+        .check();
+      await page
         .getByText(text("没有发现问题。", "No problem found."))
         .waitFor();
       await desk.button("发布", "Publish").click();
@@ -188,11 +192,9 @@ for (const locale of ["zh-CN", "en"] as Locale[]) {
       const inForce = (await (await boss.call("GET", "/routing")).json()) as {
         config: string;
       };
-      assert.equal(
-        JSON.parse(inForce.config).queues.offers.sla.first,
-        "45s",
-        "what was written is in force",
-      );
+      const { offers } = JSON.parse(inForce.config).queues;
+      assert.equal(offers.sla.first, "45s", "what was written is in force");
+      assert.deepEqual(offers.closed, ["callback", "ticket"]);
 
       for (const [zh, en, name] of [
         ["规则", "Rules", "rules"],

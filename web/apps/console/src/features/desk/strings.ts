@@ -4,6 +4,7 @@ import { defineStrings } from "../../lib/locale";
 export const strings = defineStrings({
   en: {
     wall: "Live",
+    visitor: "Visitor",
     wallLead: "Who waits, and who is there. Updated every few seconds.",
     waiting: "Waiting",
     longest: "Longest wait",
@@ -87,6 +88,7 @@ export const strings = defineStrings({
     backOnline: "I am back",
   },
   zh: {
+    visitor: "访客",
     wall: "实时",
     wallLead: "谁在等待，谁在岗。每几秒更新一次。",
     waiting: "等待中",

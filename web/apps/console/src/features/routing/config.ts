@@ -58,7 +58,6 @@ export interface Config {
 }
 
 export const presets = ["fair", "balanced", "efficient", "round_robin", "manual"] as const;
-export const alternatives = ["bot", "ticket", "callback", "promise"] as const;
 export const days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
 
 /** null: no JSON object. */
@@ -149,7 +148,7 @@ export function renameQueue(config: Config, from: string, to: string): Config {
   };
 }
 
-function isRecord(value: Queue["closed"]): value is { queue: string } {
+export function isRecord(value: Queue["closed"]): value is { queue: string } {
   return typeof value === "object" && !Array.isArray(value);
 }
 
