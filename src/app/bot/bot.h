@@ -139,6 +139,10 @@ struct bot_source {
     const struct flow_set *flows; /* what the rung `flow` begins; may be NULL; borrowed likewise */
     const struct bot_site *sites;
     size_t site_count;
+    /* The snapshot that this one replaces, or NULL: of many rules only those that changed since are
+     * compiled, and laid over its own. The two then share these: of snapshots that were made from
+     * one another no two may be made or destroyed at the same time. */
+    const struct bot *before;
 };
 
 /* On a fault err->field names the item, e.g. "rules[3].any[0]" or "sites[0].ladder[1].rung". */

@@ -124,7 +124,7 @@ static void hit_note(const struct bot *bot, const struct rules_hit *hit, struct 
     }
     if (out->rule_id == 0) {
         out->rule_id = hit->id;
-        out->rule = rules_set_name(bot->guard, hit->rule);
+        out->rule = rules_set_name(bot_rules_set(&bot->guard), hit->rule);
     }
 }
 
@@ -141,14 +141,15 @@ enum err_code bot_guard(const struct bot *bot, struct bot_scratch *scratch,
     size_t n;
 
     *out = (struct bot_guard){ .text = text };
-    if (rules_set_count(bot->guard) == 0)
+    if (rules_set_count(bot_rules_set(&bot->guard)) == 0)
         return ERR_OK;
     context = bot_rules_context(question, clock, scope);
     if (seen.len > BOT_GUARD_BYTES_MAX)
         seen.len = BOT_GUARD_BYTES_MAX;
     normalised = text_normalise_with(seen, TEXT_SIMPLIFY, scratch->guard_normalised,
                                      scratch->guard_from, BOT_GUARD_NORM_MAX);
-    n = rules_scan(bot->guard, scratch->guard, normalised, &context, hits, RULES_HITS_MAX);
+    n = rules_scan(bot_rules_set(&bot->guard), scratch->guard, normalised, &context, hits,
+                   RULES_HITS_MAX);
     for (size_t i = 0; i < n; i++)
         hit_note(bot, &hits[i], out);
     return n > 0 ? mask(scratch, text, normalised, arena, out, err) : ERR_OK;

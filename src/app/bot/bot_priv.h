@@ -60,6 +60,29 @@ struct bot_exact {
     bool is_topic;
 };
 
+/* Rules that were compiled in one go. Snapshots that differ from it in few rules share it. */
+struct bot_rules_base {
+    unsigned holders;
+    struct rules_set *set;
+    size_t count;
+    struct bot_rule_mark {
+        uint64_t id, hash; /* of all that is compiled */
+    } * marks;             /* in the order of the set's rules */
+    bool ordered;          /* ids rise from each to the next; else nothing is laid over it */
+};
+
+struct bot_rules {
+    struct bot_rules_base *base;
+    struct rules_set *over; /* what changed, laid over the base; NULL: nothing */
+};
+const struct rules_set *bot_rules_set(const struct bot_rules *rules);
+void bot_rules_drop(struct bot_rules *rules);
+/* bot_ruleset.c: compiles what the rules of `before` (may be NULL) have not; numbers[i] becomes the
+ * number of rule i in the set, as hits name it. *place is set with a fault. */
+enum err_code bot_rules_make(const struct rules_rule *rules, size_t count,
+                             const struct bot_rules *before, struct bot_rules *out,
+                             uint32_t *numbers, struct rules_place *place, struct err *err);
+
 struct bot_rule_answer {
     uint64_t id;
     struct slice name;
@@ -88,10 +111,10 @@ struct bot {
     struct bot_exact *exact;
     uint64_t exact_mask;
     struct search_index *index[BOT_LANGUAGES];
-    struct rules_set *rules; /* of the ladder */
-    struct bot_rule_answer *rule_answers;
+    struct bot_rules rules;               /* of the ladder */
+    struct bot_rule_answer *rule_answers; /* by their number in the set */
     size_t rule_count;
-    struct rules_set *guard; /* those of the other actions */
+    struct bot_rules guard; /* those of the other actions */
     struct bot_topic *topics;
     size_t topic_count;
     const struct intent_model *model;

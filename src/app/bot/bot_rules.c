@@ -195,13 +195,22 @@ static enum err_code answer_add(struct bot_build *b, size_t at, const struct bot
     return rc == ERR_OK ? bot_copy(b, slice_trim(in->answer), &out->answer) : rc;
 }
 
+/* Answers first, then guards, each in the order of the source: by id in a workspace. */
+struct rule_lists {
+    struct rules_rule *rules;
+    size_t *sources;   /* where each stands in the source */
+    uint32_t *numbers; /* and in its set */
+    size_t answers, guards;
+};
+
 /* The compiler counts the rules that it was given: its fault gets the number in the source. */
-static enum err_code compile(struct bot_build *b, const struct rules_rule *rules, size_t count,
-                             const size_t *numbers, struct rules_set **out)
+static enum err_code set_make(struct bot_build *b, const struct rule_lists *lists, size_t first,
+                              size_t count, const struct bot_rules *before, struct bot_rules *out)
 {
     struct rules_place place = { 0 };
     struct err found = { 0 };
-    enum err_code rc = rules_compile_at(rules, count, out, &place, &found);
+    enum err_code rc = bot_rules_make(lists->rules + first, count, before, out,
+                                      lists->numbers + first, &place, &found);
     const char *tail = strchr(found.field, ']');
 
     if (rc == ERR_OK)
@@ -210,48 +219,83 @@ static enum err_code compile(struct bot_build *b, const struct rules_rule *rules
         return err_set(b->err, rc, "%s", found.text);
     if (b->err != NULL) {
         *b->err = found;
-        snprintf(b->err->field, sizeof(b->err->field), "rules[%zu%s", numbers[place.rule], tail);
+        snprintf(b->err->field, sizeof(b->err->field), "rules[%zu%s",
+                 lists->sources[first + place.rule], tail);
     }
     return rc;
 }
 
-enum err_code bot_rules_build(struct bot_build *b, const struct bot_source *source)
+static enum err_code lists_fill(struct bot_build *b, const struct bot_source *source,
+                                struct arena *arena, struct rule_lists *lists)
+{
+    size_t at[2] = { 0 };
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; i < source->rule_count; i++)
+        lists->answers += source->rules[i].action == BOT_ACTION_ANSWER;
+    at[1] = lists->answers;
+    for (size_t i = 0; i < source->rule_count && rc == ERR_OK; i++) {
+        bool guard = source->rules[i].action != BOT_ACTION_ANSWER;
+        size_t to = at[guard]++;
+        struct err found = { 0 };
+
+        lists->sources[to] = i;
+        rc = rule_read(&source->rules[i], arena, &lists->rules[to], &found);
+        if (rc != ERR_OK)
+            rc = bot_fault(b, "rules", i, found.field, rc, found.text);
+    }
+    lists->guards = source->rule_count - lists->answers;
+    return rc;
+}
+
+/* Numbers of a set laid over another one are not dense: those of replaced rules stay unused. */
+static enum err_code answers_fill(struct bot_build *b, const struct bot_source *source,
+                                  const struct rule_lists *lists)
 {
     struct bot *bot = b->bot;
-    size_t room = source->rule_count + 1;
-    struct rules_rule *rules = NULL;
-    size_t *numbers = NULL;
-    size_t answers = 0;
-    size_t guards = 0;
     enum err_code rc = ERR_OK;
-    struct err found = { 0 };
+
+    bot->rule_count = rules_set_count(bot_rules_set(&bot->rules));
+    bot->rule_answers = mem_zalloc((bot->rule_count + 1) * sizeof(*bot->rule_answers));
+    for (size_t i = 0; i < lists->answers && rc == ERR_OK; i++)
+        rc = answer_add(b, lists->sources[i], &source->rules[lists->sources[i]],
+                        &bot->rule_answers[lists->numbers[i]]);
+    return rc;
+}
+
+static enum err_code sets_make(struct bot_build *b, const struct bot_source *source,
+                               const struct rule_lists *lists)
+{
+    const struct bot *before = source->before;
+    size_t first = lists->answers;
+    enum err_code rc = set_make(b, lists, 0, lists->answers, before != NULL ? &before->rules : NULL,
+                                &b->bot->rules);
+
+    if (rc == ERR_OK)
+        rc = set_make(b, lists, first, lists->guards, before != NULL ? &before->guard : NULL,
+                      &b->bot->guard);
+    return rc == ERR_OK ? answers_fill(b, source, lists) : rc;
+}
+
+enum err_code bot_rules_build(struct bot_build *b, const struct bot_source *source)
+{
+    size_t room = source->rule_count + 1;
+    struct rule_lists lists = { 0 };
     struct arena arena;
+    enum err_code rc;
 
     if (source->rule_count > BOT_RULES_MAX)
         return err_set_field(b->err, ERR_TOO_BIG, "rules", "more than %d", BOT_RULES_MAX);
     arena_init(&arena, SCOPES_BYTES_MAX);
-    rules = mem_zalloc(room * sizeof(*rules));
-    numbers = mem_zalloc(room * sizeof(*numbers));
-    bot->rule_answers = mem_zalloc(room * sizeof(*bot->rule_answers));
-    /* Answers from the front, guards from the back of one array. */
-    for (size_t i = 0; i < source->rule_count && rc == ERR_OK; i++) {
-        bool answer = source->rules[i].action == BOT_ACTION_ANSWER;
-        size_t at = answer ? answers++ : room - ++guards;
-
-        numbers[at] = i;
-        rc = rule_read(&source->rules[i], &arena, &rules[at], &found);
-        if (rc != ERR_OK)
-            rc = bot_fault(b, "rules", i, found.field, rc, found.text);
-        if (answer && rc == ERR_OK)
-            rc = answer_add(b, i, &source->rules[i], &bot->rule_answers[at]);
-    }
-    bot->rule_count = answers;
+    lists.rules = mem_zalloc(room * sizeof(*lists.rules));
+    lists.sources = mem_zalloc(room * sizeof(*lists.sources));
+    lists.numbers = mem_zalloc(room * sizeof(*lists.numbers));
+    rc = lists_fill(b, source, &arena, &lists);
     if (rc == ERR_OK)
-        rc = compile(b, rules, answers, numbers, &bot->rules);
-    if (rc == ERR_OK)
-        rc = compile(b, rules + room - guards, guards, numbers + room - guards, &bot->guard);
+        rc = sets_make(b, source, &lists);
     arena_fini(&arena);
-    free(rules);
-    free(numbers);
+    free(lists.rules);
+    free(lists.sources);
+    free(lists.numbers);
     return rc;
 }

@@ -188,6 +188,119 @@ static void a_fault_names_its_part(void **state)
     assert_int_equal(bot_rule_check(&bad[5].rule, NULL), ERR_OK);
 }
 
+/* ---- changes ---- */
+
+enum { MANY = 2000 };
+
+/* Rule n answers "answer n" to "word n"; id 2 n + 2, so that there is room between. */
+struct many {
+    struct bot_rule rules[MANY + 1];
+    struct slice words[MANY + 1];
+    char texts[MANY + 1][2][24];
+    size_t count;
+};
+
+static void many_set(struct many *many, size_t at, uint64_t id, unsigned word, unsigned answer)
+{
+    snprintf(many->texts[at][0], sizeof(many->texts[at][0]), "word%u", word);
+    snprintf(many->texts[at][1], sizeof(many->texts[at][1]), "answer %u", answer);
+    many->words[at] = slice_of(many->texts[at][0]);
+    many->rules[at] = (struct bot_rule){ .id = id,
+                                         .name = many->words[at],
+                                         .any = &many->words[at],
+                                         .any_count = 1,
+                                         .answer = slice_of(many->texts[at][1]) };
+}
+
+static struct many *many_make(void)
+{
+    struct many *many = test_calloc(1, sizeof(*many));
+
+    for (unsigned i = 0; i < MANY; i++)
+        many_set(many, i, 2 * i + 2, i, i);
+    many->count = MANY;
+    return many;
+}
+
+static struct bot *many_bot(const struct many *many, const struct bot *before)
+{
+    const struct bot_source source = { .rules = many->rules,
+                                       .rule_count = many->count,
+                                       .before = before };
+    struct bot *bot = NULL;
+
+    assert_int_equal(bot_create(&source, &bot, NULL), ERR_OK);
+    return bot;
+}
+
+static void assert_says(struct fixture *f, const struct bot *bot, unsigned word, const char *answer)
+{
+    char text[24];
+    struct bot_question question = { 0 };
+
+    snprintf(text, sizeof(text), "word%u", word);
+    question.text = slice_of(text);
+    arena_reset(&f->arena);
+    assert_int_equal(bot_answer(bot, f->scratch, &question, &f->clock, &f->arena, &f->reply, NULL),
+                     ERR_OK);
+    if (answer == NULL)
+        assert_string_not_equal(f->reply.rung, "rule");
+    else
+        assert_true(slice_equal_text(f->reply.texts[0], answer));
+}
+
+static void a_changed_rule_is_laid_over_those_of_the_bot_before(void **state)
+{
+    struct fixture *f = *state;
+    struct many *many = many_make();
+    struct bot *first = many_bot(many, NULL);
+    struct bot *second;
+    struct bot *third;
+
+    many_set(many, 7, 16, 7, 4711);         /* answers otherwise: nothing is compiled */
+    many_set(many, 9, 20, 5000, 9);         /* another word */
+    many_set(many, MANY, 9000, 6000, 6000); /* a new one */
+    memmove(&many->rules[3], &many->rules[4], (MANY - 3) * sizeof(many->rules[0])); /* 3 is gone */
+    second = many_bot(many, first);
+    assert_true(bot_bytes(second) < bot_bytes(first));
+    bot_destroy(&first);
+    assert_says(f, second, 2, "answer 2");
+    assert_says(f, second, 3, NULL);
+    assert_says(f, second, 4, "answer 4");
+    assert_says(f, second, 7, "answer 4711");
+    assert_says(f, second, 9, NULL);
+    assert_says(f, second, 5000, "answer 9");
+    assert_says(f, second, 6000, "answer 6000");
+    many_set(many, 0, 2, 7000, 7000);
+    third = many_bot(many, second);
+    bot_destroy(&second);
+    assert_says(f, third, 0, NULL);
+    assert_says(f, third, 7000, "answer 7000");
+    assert_says(f, third, 3, NULL);
+    assert_says(f, third, 6000, "answer 6000");
+    bot_destroy(&third);
+    test_free(many);
+}
+
+static void too_many_changes_are_compiled_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct many *many = many_make();
+    struct bot *first = many_bot(many, NULL);
+    struct bot *second;
+
+    for (unsigned i = 0; i < MANY / 8; i++)
+        many_set(many, i, 2 * i + 2, i + 10000, i);
+    second = many_bot(many, first);
+    assert_true(bot_bytes(second) + 1000 > bot_bytes(first));
+    bot_destroy(&first);
+    assert_says(f, second, 10007, "answer 7");
+    assert_says(f, second, 7, NULL);
+    assert_says(f, second, 1999, "answer 1999");
+    bot_destroy(&second);
+    test_free(many);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +309,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_rule_holds_on_its_sites, setup, teardown),
         cmocka_unit_test_setup_teardown(so_does_a_guards, setup, teardown),
         cmocka_unit_test(a_fault_names_its_part),
+        cmocka_unit_test_setup_teardown(a_changed_rule_is_laid_over_those_of_the_bot_before, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(too_many_changes_are_compiled_anew, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,8 +150,8 @@ static enum bot_verdict run_rule(struct bot_run *run, double threshold, struct b
 
     (void)threshold;
     context.locale = run->language == BOT_CHINESE ? RULES_ZH : RULES_EN;
-    n = rules_scan(run->bot->rules, run->scratch->rules, run->normalised, &context, hits,
-                   BOT_CANDIDATES_MAX);
+    n = rules_scan(bot_rules_set(&run->bot->rules), run->scratch->rules, run->normalised, &context,
+                   hits, BOT_CANDIDATES_MAX);
     if (n == 0)
         return BOT_PASS;
     for (size_t i = 0; i < n; i++) {

@@ -315,8 +315,8 @@ void bot_destroy(struct bot **bot)
         return;
     for (int i = 0; i < BOT_LANGUAGES; i++)
         search_index_destroy(&(*bot)->index[i]);
-    rules_set_destroy(&(*bot)->rules);
-    rules_set_destroy(&(*bot)->guard);
+    bot_rules_drop(&(*bot)->rules);
+    bot_rules_drop(&(*bot)->guard);
     free((*bot)->rule_answers);
     free((*bot)->topics);
     free((*bot)->topic_of);
@@ -331,8 +331,8 @@ void bot_destroy(struct bot **bot)
 size_t bot_bytes(const struct bot *bot)
 {
     size_t bytes =
-        sizeof(*bot) + bot->arena.total + rules_set_bytes(bot->rules) +
-        rules_set_bytes(bot->guard) + bot->topic_count * sizeof(*bot->topics) +
+        sizeof(*bot) + bot->arena.total + rules_set_bytes(bot_rules_set(&bot->rules)) +
+        rules_set_bytes(bot_rules_set(&bot->guard)) + bot->topic_count * sizeof(*bot->topics) +
         (bot->exact_mask + 1) * sizeof(*bot->exact) + bot->entry_count * sizeof(*bot->entries) +
         bot->rule_count * sizeof(*bot->rule_answers) + bot->site_count * sizeof(*bot->sites);
 

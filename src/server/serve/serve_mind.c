@@ -306,7 +306,8 @@ static enum err_code bot_make(const struct mind_source *source, struct mind *min
                                .model = mind->model.model,
                                .flows = mind->begins,
                                .sites = source->sites,
-                               .site_count = source->site_count };
+                               .site_count = source->site_count,
+                               .before = source->before != NULL ? source->before->bot : NULL };
     uint64_t id = source->workspace;
     enum err_code rc = faq_fill(&rows->faq, id, arena, faq, &from.faq_count, err);
 
