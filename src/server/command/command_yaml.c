@@ -156,6 +156,8 @@ enum err_code command_yaml_to_json(struct slice yaml, struct buf *json, struct e
     struct slice text = slice_trim(yaml);
     enum err_code rc;
 
+    if (yaml.ptr == NULL)
+        yaml = SLICE_LITERAL(""); /* an empty file; the parser insists on an address */
     if (text.len > 0 && (text.ptr[0] == '{' || text.ptr[0] == '[')) {
         buf_add_slice(json, text);
     } else {

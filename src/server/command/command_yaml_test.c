@@ -56,6 +56,18 @@ static void what_is_not_taken_is_named_with_its_place(void **state)
     refuses("# nothing\n", "", "an empty file");
 }
 
+static void an_empty_file_is_refused(void **state)
+{
+    struct err err = { 0 };
+    struct buf out;
+
+    (void)state;
+    refuses("", "", "an empty file");
+    buf_init(&out, JSON_BYTES_MAX);
+    assert_int_equal(command_yaml_to_json(SLICE_EMPTY, &out, &err), ERR_INVALID);
+    buf_fini(&out);
+}
+
 static void limits_hold_at_the_limit_and_beyond(void **state)
 {
     char deep[2 * 40 + 1] = { 0 };
@@ -89,6 +101,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalars_are_what_they_look_like),
         cmocka_unit_test(what_is_not_taken_is_named_with_its_place),
+        cmocka_unit_test(an_empty_file_is_refused),
         cmocka_unit_test(limits_hold_at_the_limit_and_beyond),
     };
 
