@@ -72,6 +72,21 @@ def kind(schema, f):
     return "MAP" if schema.is_map(f) else "MESSAGE"
 
 
+def absent(f):
+    """(enum schema_absent, the struct's member that it looks at), as protobuf-c names members."""
+    if f.repeated:
+        return "ZERO_8", f"n_{f.name}"
+    if f.oneof:
+        return "OTHER", f"{f.oneof}_case"
+    if f.type == "string":
+        return "EMPTY", f.name
+    if f.type == "bytes":
+        return "ZERO_8", f"{f.name}.len"
+    if f.type == "message" or f.type.endswith("64") or f.type == "double":
+        return "ZERO_8", f.name
+    return "ZERO_4", f.name
+
+
 def holds_map(schema, message):
     return any(schema.is_map(f) or holds_map(schema, schema.messages[f.type_name])
                for f in message.fields if f.type == "message")
@@ -96,7 +111,10 @@ def message_table(schema, message, out):
         for f in fields:
             key = f.json_name
             sub = f"&{table_name(f.type_name)}" if f.type == "message" else "NULL"
-            out.append(f'    {{ "\\"{key}\\":", {len(key) + 3}, SCHEMA_{kind(schema, f)}, {sub} }},')
+            how, member = absent(f)
+            assert f.number < 2 ** 16, f"{message.full_name}: {f.name} = {f.number}"
+            out.append(f'    {{ "\\"{key}\\":", {len(key) + 3}, SCHEMA_{kind(schema, f)}, SCHEMA_{how},')
+            out.append(f"      offsetof({c_type(message.full_name)}, {member}), {f.number}, {sub} }},")
         out.append("};")
         multiplier, bits, slots = perfect_hash(names)
         out.append(f"static const struct schema_name {name}_names[] = {{")

@@ -43,6 +43,11 @@ static bool take_varint(struct slice *bytes, unsigned bytes_max, uint64_t *out)
 {
     uint64_t value = 0;
 
+    if (bytes->len > 0 && (unsigned char)*bytes->ptr < 0x80) { /* most of them */
+        *out = (unsigned char)*bytes->ptr++;
+        bytes->len--;
+        return true;
+    }
     for (unsigned i = 0; i < bytes_max && i < bytes->len; i++) {
         uint64_t byte = (unsigned char)bytes->ptr[i];
 
@@ -257,18 +262,17 @@ static enum err_code read_packed(struct reader *r, const struct schema_field *fi
     return rc;
 }
 
-static enum err_code read_field(struct reader *r, const struct schema_message *table,
+static enum err_code read_field(struct reader *r, const struct schema_field *field,
                                 const ProtobufCFieldDescriptor *desc, const struct piece *piece,
                                 ProtobufCMessage *msg)
 {
-    const struct schema_field *field = &table->fields[desc - table->desc->fields];
     void *slot = slot_of(msg, desc->offset);
 
     if (desc->label == PROTOBUF_C_LABEL_REPEATED && piece->wire == WIRE_BYTES &&
         wire_of(desc->type) != WIRE_BYTES)
         return read_packed(r, field, desc, piece->value, msg);
     if (piece->wire != wire_of(desc->type))
-        return err_set(r->err, ERR_INVALID, "malformed %s", table->desc->short_name);
+        return err_set(r->err, ERR_INVALID, "malformed %s", msg->descriptor->short_name);
     if (desc->label == PROTOBUF_C_LABEL_REPEATED)
         return read_repeated(r, field, desc, piece, msg);
     if ((desc->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0) {
@@ -335,22 +339,23 @@ static enum err_code check_maps(struct reader *r, const struct schema_message *t
     return rc;
 }
 
-/* Fields mostly come in the order of the schema: the one behind the last one is tried first. */
-static const ProtobufCFieldDescriptor *field_find(const ProtobufCMessageDescriptor *desc,
-                                                  uint32_t id, unsigned *next)
+/* Fields mostly come in the order of the schema: those behind the last one are tried first. Gives
+ * the place in the tables, or -1. */
+static int field_find(const struct schema_message *table, uint32_t id, unsigned *next)
 {
     const ProtobufCFieldDescriptor *found;
 
-    for (unsigned i = *next; i < desc->n_fields && desc->fields[i].id <= id; i++) {
-        if (desc->fields[i].id == id) {
+    for (unsigned i = *next; i < table->desc->n_fields && table->fields[i].id <= id; i++) {
+        if (table->fields[i].id == id) {
             *next = i; /* stays: it may be repeated */
-            return &desc->fields[i];
+            return (int)i;
         }
     }
-    found = protobuf_c_message_descriptor_get_field(desc, id);
-    if (found != NULL)
-        *next = (unsigned)(found - desc->fields);
-    return found;
+    found = protobuf_c_message_descriptor_get_field(table->desc, id);
+    if (found == NULL)
+        return -1;
+    *next = (unsigned)(found - table->desc->fields);
+    return (int)*next;
 }
 
 static enum err_code read_message(struct reader *r, const struct schema_message *table,
@@ -359,14 +364,15 @@ static enum err_code read_message(struct reader *r, const struct schema_message 
     unsigned next = 0;
 
     while (bytes.len > 0) {
-        const ProtobufCFieldDescriptor *desc;
         struct piece piece;
         enum err_code rc;
+        int at;
 
         if (!take_piece(&bytes, &piece))
             return err_set(r->err, ERR_INVALID, "malformed %s", table->desc->short_name);
-        desc = field_find(table->desc, piece.id, &next);
-        rc = desc != NULL ? read_field(r, table, desc, &piece, msg) : keep_unknown(r, &piece, msg);
+        at = field_find(table, piece.id, &next);
+        rc = at >= 0 ? read_field(r, &table->fields[at], &table->desc->fields[at], &piece, msg)
+                     : keep_unknown(r, &piece, msg);
         if (rc != ERR_OK)
             return rc;
     }

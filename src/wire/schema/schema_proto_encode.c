@@ -71,7 +71,8 @@ static void put_bytes(struct writer *w, uint32_t id, const void *ptr, size_t len
     w->at += len;
 }
 
-static void put_message(struct writer *w, const ProtobufCMessage *msg);
+static void put_message(struct writer *w, const struct schema_message *table,
+                        const ProtobufCMessage *msg);
 
 static unsigned varint_bytes(uint64_t value)
 {
@@ -84,7 +85,8 @@ static unsigned varint_bytes(uint64_t value)
     return bytes;
 }
 
-static void put_nested(struct writer *w, uint32_t id, const ProtobufCMessage *msg)
+static void put_nested(struct writer *w, uint32_t id, const struct schema_message *table,
+                       const ProtobufCMessage *msg)
 {
     size_t from;
     size_t len;
@@ -95,7 +97,7 @@ static void put_nested(struct writer *w, uint32_t id, const ProtobufCMessage *ms
     put_tag(w, id, WIRE_BYTES);
     w->at++; /* the length, if it is below 128 */
     from = (size_t)(w->at - w->out->ptr);
-    put_message(w, msg);
+    put_message(w, table, msg);
     if (w->at == NULL)
         return;
     len = (size_t)(w->at - w->out->ptr) - from;
@@ -115,28 +117,26 @@ static const void *slot_of(const void *base, size_t offset)
     return (const char *)base + offset;
 }
 
-static bool is_default(const ProtobufCFieldDescriptor *field, const void *slot)
+/* -0.0 is there, as in protobuf-c 1.4. */
+static bool is_absent(const struct schema_field *field, const ProtobufCFieldDescriptor *desc,
+                      const ProtobufCMessage *msg)
 {
-    switch (field->type) {
-    case PROTOBUF_C_TYPE_STRING:
-        return *(const char *const *)slot == NULL || **(const char *const *)slot == '\0';
-    case PROTOBUF_C_TYPE_BYTES:
-        return ((const ProtobufCBinaryData *)slot)->len == 0;
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return *(const ProtobufCMessage *const *)slot == NULL;
-    case PROTOBUF_C_TYPE_BOOL:
-        return *(const protobuf_c_boolean *)slot == 0;
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE: { /* -0.0 is not the default, as in protobuf-c 1.4 */
-        uint64_t bits;
+    const void *at = slot_of(msg, field->at);
+    const char *text;
+    uint64_t bits;
 
-        memcpy(&bits, slot, sizeof(bits));
+    switch (field->absent) {
+    case SCHEMA_ZERO_4:
+        return *(const uint32_t *)at == 0;
+    case SCHEMA_ZERO_8:
+        memcpy(&bits, at, sizeof(bits));
         return bits == 0;
-    }
-    default:
-        return *(const uint32_t *)slot == 0;
+    case SCHEMA_EMPTY:
+        text = *(const char *const *)at;
+        return text == NULL || *text == '\0';
+    default: /* only messages are in a oneof */
+        return *(const uint32_t *)at != desc->id ||
+               *(const ProtobufCMessage *const *)slot_of(msg, desc->offset) == NULL;
     }
 }
 
@@ -170,7 +170,8 @@ static bool is_fixed(ProtobufCType type)
     return type == PROTOBUF_C_TYPE_FIXED64 || type == PROTOBUF_C_TYPE_DOUBLE;
 }
 
-static void put_value(struct writer *w, const ProtobufCFieldDescriptor *field, const void *slot)
+static void put_value(struct writer *w, const struct schema_message *sub,
+                      const ProtobufCFieldDescriptor *field, const void *slot)
 {
     const char *text;
 
@@ -184,7 +185,7 @@ static void put_value(struct writer *w, const ProtobufCFieldDescriptor *field, c
                   ((const ProtobufCBinaryData *)slot)->len);
         break;
     case PROTOBUF_C_TYPE_MESSAGE:
-        put_nested(w, field->id, *(const ProtobufCMessage *const *)slot);
+        put_nested(w, field->id, sub, *(const ProtobufCMessage *const *)slot);
         break;
     case PROTOBUF_C_TYPE_FIXED64:
     case PROTOBUF_C_TYPE_DOUBLE:
@@ -220,31 +221,18 @@ static void put_packed(struct writer *w, const ProtobufCFieldDescriptor *field, 
     }
 }
 
-static void put_field(struct writer *w, const ProtobufCFieldDescriptor *field,
-                      const ProtobufCMessage *msg)
+static void put_repeated(struct writer *w, const struct schema_message *sub,
+                         const ProtobufCFieldDescriptor *field, const ProtobufCMessage *msg)
 {
-    const void *slot = slot_of(msg, field->offset);
+    size_t count = *(const size_t *)slot_of(msg, field->quantifier_offset);
+    const char *items = *(const char *const *)slot_of(msg, field->offset);
 
-    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-        size_t count = *(const size_t *)slot_of(msg, field->quantifier_offset);
-        const char *items = *(const char *const *)slot;
-
-        if ((field->flags & PROTOBUF_C_FIELD_FLAG_PACKED) != 0) {
-            put_packed(w, field, items, count);
-            return;
-        }
-        for (size_t i = 0; i < count; i++)
-            put_value(w, field, items + i * schema_item_bytes(field->type));
+    if ((field->flags & PROTOBUF_C_FIELD_FLAG_PACKED) != 0) {
+        put_packed(w, field, items, count);
         return;
     }
-    if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0) {
-        if (*(const uint32_t *)slot_of(msg, field->quantifier_offset) == field->id &&
-            (field->type != PROTOBUF_C_TYPE_MESSAGE || !is_default(field, slot)))
-            put_value(w, field, slot);
-        return;
-    }
-    if (!is_default(field, slot))
-        put_value(w, field, slot);
+    for (size_t i = 0; i < count; i++)
+        put_value(w, sub, field, items + i * schema_item_bytes(field->type));
 }
 
 /* Of a newer peer: they are handed on as they came. */
@@ -257,21 +245,33 @@ static void put_unknown(struct writer *w, const ProtobufCMessageUnknownField *fi
     w->at += field->len;
 }
 
-static void put_message(struct writer *w, const ProtobufCMessage *msg)
+static void put_message(struct writer *w, const struct schema_message *table,
+                        const ProtobufCMessage *msg)
 {
-    const ProtobufCMessageDescriptor *desc = msg->descriptor;
+    const ProtobufCFieldDescriptor *desc = table->desc->fields;
+    unsigned count = table->desc->n_fields;
 
-    for (unsigned i = 0; i < desc->n_fields && w->at != NULL; i++)
-        put_field(w, &desc->fields[i], msg);
+    for (unsigned i = 0; i < count && w->at != NULL; i++) {
+        const struct schema_field *field = &table->fields[i];
+
+        if (is_absent(field, &desc[i], msg))
+            continue;
+        if (desc[i].label == PROTOBUF_C_LABEL_REPEATED)
+            put_repeated(w, field->sub, &desc[i], msg);
+        else
+            put_value(w, field->sub, &desc[i], slot_of(msg, desc[i].offset));
+    }
     for (unsigned i = 0; i < msg->n_unknown_fields && w->at != NULL; i++)
         put_unknown(w, &msg->unknown_fields[i]);
 }
 
 void schema_proto_encode(const ProtobufCMessage *msg, struct buf *out)
 {
+    const struct schema_message *table = schema_table_of(msg->descriptor);
     size_t from = out->len;
     struct writer w = { .out = out, .at = buf_reserve(out, NUMBER_BYTES_MAX) };
 
-    put_message(&w, msg);
+    ENSURE(table != NULL);
+    put_message(&w, table, msg);
     out->len = w.at != NULL ? (size_t)(w.at - out->ptr) : from;
 }

@@ -8,6 +8,7 @@
 #include <protobuf-c/protobuf-c.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -28,6 +29,15 @@ enum schema_kind {
     SCHEMA_MAP, /* map<string,string>: repeated entries with key and value */
 };
 
+/* What says that a field is not there: most fields of most messages are not, so that is looked at
+ * first, and here rather than in the descriptor's 72 bytes. */
+enum schema_absent {
+    SCHEMA_ZERO_4, /* a number of 32 bits, an enum or a bool */
+    SCHEMA_ZERO_8, /* a number of 64 bits, a pointer, a count or a length */
+    SCHEMA_EMPTY,  /* a text's pointer is NULL, or the text is empty */
+    SCHEMA_OTHER,  /* another member of the oneof is */
+};
+
 /* Every new key of a map is compared with the ones before it, so their number is bounded. */
 enum { SCHEMA_MAP_ENTRIES_MAX = 256 };
 
@@ -37,6 +47,9 @@ struct schema_field {
     const char *key; /* as it is written: "\"clientId\":" */
     uint8_t key_len;
     uint8_t kind;                     /* enum schema_kind */
+    uint8_t absent;                   /* enum schema_absent */
+    uint16_t at;                      /* offset in the struct of what `absent` looks at */
+    uint16_t id;                      /* number in the schema */
     const struct schema_message *sub; /* TIMESTAMP, MESSAGE, MAP */
 };
 
