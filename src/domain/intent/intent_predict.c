@@ -26,8 +26,8 @@ void intent_scratch_destroy(struct intent_scratch **scratch)
     if (*scratch == NULL)
         return;
     intent_reader_destroy(&(*scratch)->reader);
-    free((*scratch)->scores);
-    free((*scratch)->scores_before);
+    vector_table_free((*scratch)->scores);
+    vector_table_free((*scratch)->scores_before);
     free(*scratch);
     *scratch = NULL;
 }

@@ -217,7 +217,7 @@ bool intent_svd(const struct intent_sparse *by_rows, const struct intent_sparse 
         multiply(by_columns, y, width, x);
         vectors_write(y, x, rows, width, dim, out);
     }
-    free(x);
-    free(y);
+    vector_table_free(x);
+    vector_table_free(y);
     return going;
 }

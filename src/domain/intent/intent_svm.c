@@ -64,8 +64,8 @@ void intent_svm_end(struct intent_svm_run **run)
 {
     if (*run == NULL)
         return;
-    free((*run)->weights);
-    free((*run)->alpha);
+    vector_table_free((*run)->weights);
+    vector_table_free((*run)->alpha);
     free((*run)->square);
     free((*run)->order);
     free((*run)->rest);

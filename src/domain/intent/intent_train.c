@@ -286,7 +286,7 @@ static enum err_code block_begin(struct trainer *trainer, uint32_t first, size_t
     if (*run != NULL && (*second != NULL || !blends))
         return ERR_OK;
     intent_svm_end(run);
-    free(*second);
+    vector_table_free(*second);
     return err_set(err, ERR_TOO_BIG, "no memory for %u features and %zu examples",
                    trainer->builder.feature_count, trainer->builder.rows.count);
 }
@@ -327,7 +327,7 @@ static enum err_code block_learn(struct trainer *trainer, uint32_t first, size_t
         (void)block_calibrate(trainer, run, second, first, lanes);
     }
     intent_svm_end(&run);
-    free(second);
+    vector_table_free(second);
     return trainer->cancelled ? err_set(err, ERR_TIMEOUT, "training was cancelled") : ERR_OK;
 }
 

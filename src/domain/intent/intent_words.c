@@ -131,7 +131,7 @@ static void cluster(const float *rows, uint32_t count, uint32_t k, uint64_t seed
             recentre(&c);
         assign(&c);
     }
-    free(c.centres);
+    vector_table_free(c.centres);
 }
 
 static void row_round(const float *row, uint32_t rank, int8_t *bytes, float *scale)
@@ -175,6 +175,6 @@ void intent_lexicon_make(struct intent_lexicon *lexicon, const struct intent_vec
     lexicon->words =
         (struct intent_words){ count,         lexicon->slot_count - 1, lexicon->slots,
                                lexicon->rows, lexicon->scales,         lexicon->clusters };
-    free(rows);
+    vector_table_free(rows);
     free(nearest);
 }

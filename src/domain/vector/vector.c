@@ -51,12 +51,12 @@ struct vector_index *vector_index_create(unsigned dim)
 
 static void block_fini(struct vector_block *block)
 {
-    free(block->ids);
-    free(block->full);
-    free(block->high);
-    free(block->low);
-    free(block->losses);
-    free(block->signs);
+    vector_table_free(block->ids);
+    vector_table_free(block->full);
+    vector_table_free(block->high);
+    vector_table_free(block->low);
+    vector_table_free(block->losses);
+    vector_table_free(block->signs);
 }
 
 void vector_index_destroy(struct vector_index **index)

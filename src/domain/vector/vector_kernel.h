@@ -66,7 +66,8 @@ static inline size_t vector_pad(size_t count, size_t step)
 }
 
 /* Zeroed, on a VECTOR_ALIGN boundary; large ones ask for large pages. NULL when memory is out.
- * Free with free(). */
+ */
 void *vector_table_alloc(size_t bytes) __attribute__((malloc));
+void vector_table_free(void *table); /* NULL is fine */
 
 #endif

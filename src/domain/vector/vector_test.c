@@ -66,8 +66,8 @@ static void dots_of_every_kernel_agree_with_doubles(void **state)
                 assert_near(out[r], (float)sum, 1e-4f);
             }
         }
-        free(rows);
-        free(queries);
+        vector_table_free(rows);
+        vector_table_free(queries);
     }
 }
 
@@ -191,8 +191,8 @@ static void gathers_and_scatters_of_every_kernel_agree(void **state)
                             before[c] + (c < n ? values[3] * delta[c] : 0), 1e-5f);
         }
     }
-    free(table);
-    free(delta);
+    vector_table_free(table);
+    vector_table_free(delta);
 }
 
 /* Rows around a few hundred centres, as texts lie around topics. */
@@ -208,7 +208,7 @@ static struct vector_index *index_fill(unsigned dim, size_t rows)
         assert_int_equal(vector_index_put(index, i * 3, row, NULL), ERR_OK);
     }
     free(row);
-    free(centres);
+    vector_table_free(centres);
     return index;
 }
 
@@ -249,7 +249,7 @@ static void certified_answers_are_the_exact_ones_and_the_others_nearly(void **st
             int8_shared += hits_shared(exact, hits, K);
             assert_int_equal(vector_index_query(index, &scratch, VECTOR_BIT, query, K, hits), K);
             bit_shared += hits_shared(exact, hits, K);
-            free(query);
+            vector_table_free(query);
         }
         assert_true(int8_shared >= QUERIES * K * 99 / 100);
         assert_true(bit_shared >= QUERIES * K * 97 / 100);
@@ -345,7 +345,7 @@ static void blocks_fill_and_empty_at_their_borders(void **state)
         assert_false(vector_index_remove(index, id));
     }
     assert_int_equal(vector_index_query(index, &scratch, VECTOR_F32, row, 1, &hit), 0);
-    free(row);
+    vector_table_free(row);
     vector_scratch_fini(&scratch);
     vector_index_destroy(&index);
 }
@@ -403,8 +403,8 @@ static void products_of_matrices_are_sums_of_products(void **state)
                 sum += (double)a[i * dim + x] * b[x];
             assert_near(out[A + i], (float)sum, 1e-5f);
         }
-        free(a);
-        free(b);
+        vector_table_free(a);
+        vector_table_free(b);
     }
 }
 
