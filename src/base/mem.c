@@ -59,11 +59,13 @@ void mem_heap_tune(void)
     mallopt(M_TRIM_THRESHOLD, MEM_HEAP_TRIM_BYTES);
 }
 
-void mem_heap_rest(void)
+void mem_heap_rest(void (*release)(void *ctx), void *ctx)
 {
     void *volatile block;
 
     mallopt(M_TRIM_THRESHOLD, REST_KEEP_BYTES);
+    if (release != NULL)
+        release(ctx);
     block = mem_alloc(REST_BLOCK_BYTES);
     free(block);
     mallopt(M_TRIM_THRESHOLD, MEM_HEAP_TRIM_BYTES);

@@ -22,8 +22,9 @@ enum {
     MEM_HEAP_TRIM_BYTES = 64 * 1024 * 1024,
 };
 void mem_heap_tune(void);
-/* Gives back the free end of the calling thread's heap: after a job that needed much more than it
- * leaves. Only the thread itself can do that; what is free in between, malloc_trim gives back. */
-void mem_heap_rest(void);
+/* Gives back the free end of the calling thread's heap, after a job that needed much more than it
+ * leaves; and with `release` (NULL: none) the ends of those heaps that what it frees lies in.
+ * Nobody else can do that; what is free in between, malloc_trim gives back. */
+void mem_heap_rest(void (*release)(void *ctx), void *ctx);
 
 #endif

@@ -26,7 +26,7 @@ static void train_run(struct worker_job *job)
     struct train_job *self = CONTAINER_OF(job, struct train_job, job);
 
     learn_train(self->options, &self->what);
-    mem_heap_rest();
+    mem_heap_rest(NULL, NULL);
 }
 
 static void train_done(struct worker_job *job, struct shard *shard)

@@ -153,17 +153,18 @@ static void started_check(struct node *node)
     shard_post_reserved(node_shard(node, 0), &msg);
 }
 
-/* After a crowd has gone: what its turns needed is free, and the end of this thread's heap is this
- * thread's to give back. */
-static void rest_tick(struct node *node, uint64_t turns_before)
+/* After a crowd has gone and its conversations are let go: what they needed is free, and the end of
+ * this thread's heap is this thread's to give back. */
+static void rest_tick(struct node *node, const struct chat_stats *before)
 {
     uint64_t now = loop_now_ms(node->loop);
 
-    if (node->last.turns != turns_before || node->last.in_flight > 0) {
+    if (node->last.turns != before->turns || node->last.live != before->live ||
+        node->last.in_flight > 0) {
         node->rest_at = now + SERVE_REST_MS;
     } else if (node->rest_at != 0 && now >= node->rest_at) {
         node->rest_at = 0;
-        mem_heap_rest();
+        mem_heap_rest(NULL, NULL);
     }
 }
 
@@ -189,7 +190,7 @@ static void tick_run(struct loop_timer *timer)
     struct node *node = CONTAINER_OF(timer, struct node, tick);
     bool draining = node->drain_until != 0;
     bool eager = draining || !node->started; /* somebody waits for the next step */
-    uint64_t turns = node->last.turns;
+    struct chat_stats before = node->last;
 
     loop_timer_start(node->loop, &node->tick, eager ? SERVE_TICK_EAGER_MS : SERVE_TICK_MS);
     loop_activity_note(node->loop, "tick");
@@ -198,7 +199,7 @@ static void tick_run(struct loop_timer *timer)
     node_desk_tick(node);
     node_trace_tick(node);
     serve_metric_tick(node);
-    rest_tick(node, turns);
+    rest_tick(node, &before);
     if (draining) {
         drain_check(node);
         return;

@@ -175,7 +175,7 @@ static void load_run(struct worker_job *job)
 
     if (directory_load(&self->source, &self->directory, &err) != ERR_OK)
         LOG_ERROR("directory_not_loaded", KV_ERR(&err), KV_TEXT("field", err.field));
-    mem_heap_rest();
+    mem_heap_rest(NULL, NULL);
 }
 
 static void load_done(struct worker_job *job, struct shard *shard)

@@ -250,6 +250,7 @@ struct readers {
 
 void readers_init(struct readers *readers, unsigned max);
 void readers_fini(struct readers *readers);
+void readers_rest(struct readers *readers); /* those that nobody uses give back their pages */
 /* A connection of the pool, opened when there is none free and room for one. */
 MUST_USE enum err_code reader_acquire(struct sqlite_store *store, struct db **out, struct err *err);
 void reader_release(struct sqlite_store *store, struct db **db);

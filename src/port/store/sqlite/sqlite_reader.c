@@ -23,6 +23,14 @@ void readers_fini(struct readers *readers)
     pthread_cond_destroy(&readers->changed);
 }
 
+void readers_rest(struct readers *readers)
+{
+    pthread_mutex_lock(&readers->lock);
+    for (unsigned i = 0; i < readers->free_n; i++)
+        sqlite3_db_release_memory(readers->free[i]->handle);
+    pthread_mutex_unlock(&readers->lock);
+}
+
 enum err_code reader_acquire(struct sqlite_store *store, struct db **out, struct err *err)
 {
     struct readers *readers = &store->readers;

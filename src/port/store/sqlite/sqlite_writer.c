@@ -261,12 +261,19 @@ static void checkpoint_ask(struct sqlite_store *store)
     pthread_mutex_unlock(&writer->lock);
 }
 
-/* Nothing happened for a while: the pages that settling kept are cheap to read again, and an idle
- * server should be small. */
+static void caches_release(void *ctx)
+{
+    struct sqlite_store *store = ctx;
+
+    sqlite3_db_release_memory(store->writer.db.handle);
+    readers_rest(&store->readers);
+}
+
+/* Nothing happened for a while: the pages that connections keep are cheap to read again, and an
+ * idle server should be small. */
 static void work_relax(struct sqlite_store *store)
 {
-    sqlite3_db_release_memory(store->writer.db.handle);
-    mem_heap_rest();
+    mem_heap_rest(caches_release, store);
     malloc_trim(0);
     checkpoint_ask(store);
 }
