@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -109,6 +113,55 @@ static void a_backup_of_a_folder_that_is_not_there_makes_neither(void **state)
     assert_int_not_equal(access("/tmp/kefu-command-test-none", F_OK), 0);
 }
 
+/* kefu NAME ITEM...; NULL ends the items. */
+static int command_run(const char *name, const char *const *items)
+{
+    char *copy[8] = { NULL };
+    struct command_args args = { .items = copy };
+
+    while (items[args.count] != NULL) {
+        copy[args.count] = (char *)items[args.count];
+        args.count++;
+    }
+    return command_find(name)->run(&args);
+}
+
+#define RUN(name, ...) command_run(name, (const char *const[]){ __VA_ARGS__, NULL })
+
+static int entry_remove(const char *path, const struct stat *info, int type, struct FTW *ftw)
+{
+    (void)info, (void)type, (void)ftw;
+    return remove(path);
+}
+
+static void a_folder_is_opened_backed_up_restored_and_checked_without_a_server(void **state)
+{
+    char folder[] = "/tmp/kefu-command-XXXXXX";
+    char data[64], back[64], file[64], none[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(data, sizeof(data), "--data=%s/data", folder);
+    snprintf(back, sizeof(back), "--data=%s/back", folder);
+    snprintf(none, sizeof(none), "--data=%s/none", folder);
+    snprintf(file, sizeof(file), "%s/backup.tar", folder);
+    assert_int_equal(RUN("check", none), COMMAND_FAULT);
+    assert_int_equal(RUN("admin", "reset", "--email=a@b.test", none), COMMAND_FAULT);
+    assert_int_equal(mkdir(data + strlen("--data="), 0700), 0);
+    assert_int_equal(RUN("admin", "create", "--email=a@b.test", "--name=A", data), 0);
+    assert_int_equal(RUN("admin", "create", "--email=a@b.test", "--name=A", data), COMMAND_FAULT);
+    assert_int_equal(RUN("admin", "reset", "--email=A@b.test", data), 0);
+    assert_int_equal(RUN("admin", "reset", "--email=x@b.test", data), COMMAND_FAULT);
+    assert_int_equal(RUN("backup", file, data, "--with-key"), 0);
+    assert_int_equal(RUN("restore", file, data), COMMAND_FAULT); /* not empty */
+    assert_int_equal(RUN("restore", file, back), 0);
+    assert_int_equal(RUN("check", back), 0);
+    assert_int_equal(RUN("check", back, "--json"), 0);
+    assert_int_equal(RUN("admin", "reset", "--email=a@b.test", back), 0);
+    assert_int_equal(RUN("restore", "/nonexistent.tar", none), COMMAND_FAULT);
+    assert_int_equal(nftw(folder, entry_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +170,7 @@ int main(void)
         cmocka_unit_test(a_question_for_help_is_no_argument),
         cmocka_unit_test(wrong_usage_is_noticed),
         cmocka_unit_test(every_command_refuses_what_it_does_not_know_with_status_2),
+        cmocka_unit_test(a_folder_is_opened_backed_up_restored_and_checked_without_a_server),
         cmocka_unit_test(a_backup_of_a_folder_that_is_not_there_makes_neither),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
