@@ -63,9 +63,11 @@ export class Shop {
 
   /** Also after a reload, which does not wait for the script. */
   async show(): Promise<void> {
-    await this.page.waitForFunction(
-      () => "kefu" in window && Boolean((window as any).kefu.loaded),
-    );
+    // Not waitForFunction: what polls within the page is evaluated there, which its policy forbids.
+    while (
+      !(await this.page.evaluate(() => Boolean((window as any).kefu?.loaded)))
+    )
+      continue;
     await this.page.evaluate(() => (window as any).kefu("open"));
     await this.panel.locator("textarea").waitFor();
   }

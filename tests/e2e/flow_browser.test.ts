@@ -216,10 +216,12 @@ async function seen(locale: Locale): Promise<void> {
   await console.pick();
   const image = page.getByAltText("cup.png");
   await image.waitFor();
-  await page.waitForFunction(
-    (picture) => (picture as HTMLImageElement).naturalWidth > 0,
-    await image.elementHandle(),
-  );
+  while (
+    !(await image.evaluate(
+      (picture) => (picture as HTMLImageElement).naturalWidth > 0,
+    ))
+  )
+    continue;
   await shot(page, `${locale}-console`);
   await context.close();
 }
