@@ -11,7 +11,7 @@
 enum {
     /* What features may take in the file of a model of some hundred intents, so that a thousand
      * open models stay below 4 GB. The rest of the features carry a fifth of a point, if that. */
-    FILE_FEATURES_BYTES = 3650 * 1000,
+    FILE_FEATURES_BYTES = 3350 * 1000,
     SPELL_TOKENS_MAX = 16 * 1024 * 1024, /* words of examples beyond it are not counted */
     FEATURE_BYTES = 25,   /* beside its row: weight, scale, group, its share of the slots */
     FEATURES_MIN = 16000, /* for thousands of intents a row is long, and still they need these */
