@@ -74,58 +74,77 @@ async function visit(
 const launcher = (page: Page) =>
   page.getByRole("button", { name: "Open chat" });
 
-test("a page among the site's domains shows the chat in the site's colour", async () => {
-  const key = await siteWith({
-    name: "Listed",
-    domains: [`127.0.0.1:${shopPort}`],
-    color: "#177245",
-  });
-  const [page, warnings, errors] = await visit(key);
-  assert.equal(
-    await launcher(page).evaluate(
-      (button) => getComputedStyle(button).backgroundColor,
-    ),
-    "rgb(23, 114, 69)",
-  );
-  await launcher(page).click();
-  await page.frameLocator("iframe").locator("textarea").waitFor();
-  assert.deepEqual([warnings, errors], [[], []]);
-  await page.context().close();
-});
+test(
+  "a page among the site's domains shows the chat in the site's colour",
+  { timeout: 90_000 },
+  async () => {
+    const key = await siteWith({
+      name: "Listed",
+      domains: [`127.0.0.1:${shopPort}`],
+      color: "#177245",
+    });
+    const [page, warnings, errors] = await visit(key);
+    assert.equal(
+      await launcher(page).evaluate(
+        (button) => getComputedStyle(button).backgroundColor,
+      ),
+      "rgb(23, 114, 69)",
+    );
+    await launcher(page).click();
+    await page.frameLocator("iframe").locator("textarea").waitFor();
+    assert.deepEqual([warnings, errors], [[], []]);
+    await page.context().close();
+  },
+);
 
-test("another page shows nothing, and says once which setting it is", async () => {
-  const key = await siteWith({ name: "Strict", domains: ["shop.example"] });
-  const [page, warnings, errors] = await visit(key);
-  await page.evaluate(() => {
-    (window as any).kefu("open");
-    (window as any).kefu("setUser", { userId: "1" });
-  });
-  assert.equal(await launcher(page).count(), 0);
-  assert.equal(await page.locator("iframe").count(), 0);
-  assert.equal(warnings.length, 1);
-  assert.match(warnings[0] ?? "", /127\.0\.0\.1:\d+ .*"Allowed domains"/);
-  assert.deepEqual(errors, []);
-  await page.context().close();
-});
+test(
+  "another page shows nothing, and says once which setting it is",
+  { timeout: 90_000 },
+  async () => {
+    const key = await siteWith({ name: "Strict", domains: ["shop.example"] });
+    const [page, warnings, errors] = await visit(key);
+    await page.evaluate(() => {
+      (window as any).kefu("open");
+      (window as any).kefu("setUser", { userId: "1" });
+    });
+    assert.equal(await launcher(page).count(), 0);
+    assert.equal(await page.locator("iframe").count(), 0);
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0] ?? "", /127\.0\.0\.1:\d+ .*"Allowed domains"/);
+    assert.deepEqual(errors, []);
+    await page.context().close();
+  },
+);
 
-test("a key that is no site's shows nothing, and says so", async () => {
-  const [page, warnings] = await visit("nobody");
-  assert.equal(await launcher(page).count(), 0);
-  assert.equal(warnings.length, 1);
-  assert.match(warnings[0] ?? "", /data-site="nobody"/);
-  await page.context().close();
-});
+test(
+  "a key that is no site's shows nothing, and says so",
+  { timeout: 90_000 },
+  async () => {
+    const [page, warnings] = await visit("nobody");
+    assert.equal(await launcher(page).count(), 0);
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0] ?? "", /data-site="nobody"/);
+    await page.context().close();
+  },
+);
 
-test("a page whose own policy forbids the frame never shows a broken one", async () => {
-  const key = await siteWith({ name: "Policy" });
-  policy = `script-src ${server.origin}; connect-src 'none'; frame-src 'none'`;
-  const [page, warnings] = await visit(key);
-  policy = "";
-  await launcher(page).click();
-  assert.ok(await page.locator("iframe").isHidden());
-  await launcher(page).and(page.locator('[aria-expanded="false"]')).waitFor();
-  assert.equal(await page.locator("iframe").count(), 0);
-  assert.equal(warnings.filter((text) => text.startsWith("Kefu: ")).length, 1);
-  assert.match(warnings.at(-1) ?? "", /frame-src/);
-  await page.context().close();
-});
+test(
+  "a page whose own policy forbids the frame never shows a broken one",
+  { timeout: 90_000 },
+  async () => {
+    const key = await siteWith({ name: "Policy" });
+    policy = `script-src ${server.origin}; connect-src 'none'; frame-src 'none'`;
+    const [page, warnings] = await visit(key);
+    policy = "";
+    await launcher(page).click();
+    assert.ok(await page.locator("iframe").isHidden());
+    await launcher(page).and(page.locator('[aria-expanded="false"]')).waitFor();
+    assert.equal(await page.locator("iframe").count(), 0);
+    assert.equal(
+      warnings.filter((text) => text.startsWith("Kefu: ")).length,
+      1,
+    );
+    assert.match(warnings.at(-1) ?? "", /frame-src/);
+    await page.context().close();
+  },
+);
