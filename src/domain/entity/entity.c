@@ -66,11 +66,8 @@ size_t entity_word_at(struct slice norm, size_t at, const struct entity_word *wo
     size_t best = 0;
 
     for (size_t i = 0; i < count; i++) {
-        size_t end;
+        size_t end = entity_past(norm, at, words[i].text);
 
-        if (norm.ptr[at] != words[i].text[0] || !entity_has(norm, at, words[i].text))
-            continue;
-        end = at + strlen(words[i].text);
         if (end <= best || (entity_is_letter(norm.ptr[end - 1]) && !entity_ends(norm, end)))
             continue;
         best = end;

@@ -78,11 +78,20 @@ static inline bool entity_ends(struct slice norm, size_t end)
     return end >= norm.len || !entity_is_alnum(norm.ptr[end]);
 }
 
+/* The end of a word that stands at `at`, or 0. Nearly always the first byte says no, so the word's
+ * length is never asked for. */
+static inline size_t entity_past(struct slice norm, size_t at, const char *word)
+{
+    for (; *word != '\0'; word++, at++) {
+        if (at == norm.len || norm.ptr[at] != *word)
+            return 0;
+    }
+    return at;
+}
+
 static inline bool entity_has(struct slice norm, size_t at, const char *word)
 {
-    size_t len = strlen(word);
-
-    return norm.len - at >= len && memcmp(norm.ptr + at, word, len) == 0;
+    return entity_past(norm, at, word) != 0;
 }
 
 /* Of the words, the longest that stands at `at` (letters must end there); *which is its place.
