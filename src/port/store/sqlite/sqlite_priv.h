@@ -192,6 +192,7 @@ enum err_code sqlite_settle_run(struct store *, struct err *);
 MUST_USE enum err_code settle_create(struct sqlite_store *store, struct settle **out,
                                      struct err *err);
 void settle_destroy(struct settle **settle);
+void settle_rest(struct settle *settle); /* gives back the room of its last slices */
 /* Settles whole batches up to a position, at least one batch and until `turns` are reached, in one
  * transaction; then unlinks the segments that nobody needs. *settled: how many turns. */
 MUST_USE enum err_code settle_slice(struct settle *settle, uint64_t upto, size_t turns,

@@ -325,14 +325,22 @@ enum err_code settle_create(struct sqlite_store *store, struct settle **out, str
     return ERR_OK;
 }
 
+void settle_rest(struct settle *settle)
+{
+    free(settle->items);
+    free(settle->profiles);
+    settle->items = NULL;
+    settle->profiles = NULL;
+    settle->items_n = settle->items_cap = settle->profiles_n = settle->profiles_cap = 0;
+}
+
 void settle_destroy(struct settle **settle)
 {
     if (*settle == NULL)
         return;
     settle_views_close(*settle);
+    settle_rest(*settle);
     free((*settle)->views);
-    free((*settle)->items);
-    free((*settle)->profiles);
     free((*settle)->damages);
     free((*settle)->bad_convs);
     buf_fini(&(*settle)->scratch);

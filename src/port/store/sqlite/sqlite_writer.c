@@ -266,6 +266,7 @@ static void caches_release(void *ctx)
     struct sqlite_store *store = ctx;
 
     sqlite3_db_release_memory(store->writer.db.handle);
+    settle_rest(store->writer.settle);
     readers_rest(&store->readers);
 }
 
