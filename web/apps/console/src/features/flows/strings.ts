@@ -60,7 +60,7 @@ export const strings = defineStrings({
       agent: "an agent",
     } as Record<string, string>,
     waitsFor: (what: string) => `waits for ${what}`,
-    choose: "Begin a flow",
+    chooseFlow: "Begin a flow",
     inGraph: "Show in the graph",
     live: (state: string) => `The conversation stands at ${state}.`,
     gap: "Not covered",
@@ -131,7 +131,7 @@ export const strings = defineStrings({
       string
     >,
     waitsFor: (what: string) => `等待${what}`,
-    choose: "发起流程",
+    chooseFlow: "发起流程",
     inGraph: "在流程图中查看",
     live: (state: string) => `会话当前位于 ${state}。`,
     gap: "未覆盖",
