@@ -13,6 +13,7 @@ int __sanitizer_install_malloc_and_free_hooks(void (*malloc_hook)(const volatile
                                               void (*free_hook)(const volatile void *))
     __attribute__((weak));
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+void __sanitizer_print_stack_trace(void) __attribute__((weak));
 
 static unsigned test_malloc_count;
 static size_t test_malloc_bytes;
@@ -21,6 +22,8 @@ static bool test_malloc_on;
 static inline void test_malloc_hook(const volatile void *ptr, size_t bytes)
 {
     (void)ptr;
+    if (test_malloc_on && test_malloc_count == 0 && __sanitizer_print_stack_trace != NULL)
+        __sanitizer_print_stack_trace(); /* who it was; a test that wants none shows it */
     test_malloc_count += test_malloc_on;
     test_malloc_bytes += test_malloc_on ? bytes : 0;
 }
