@@ -320,14 +320,15 @@ static enum err_code rate_take(struct chat *chat, struct visitor *visitor, int32
                                struct err *err)
 {
     const struct chat_limits *limits = &chat->options.limits;
-    int64_t now = mono_ms(chat);
+    uint32_t now = (uint32_t)mono_ms(chat);
+    uint32_t since = now - visitor->tokens_at;
     int64_t full = (int64_t)(limits->visitor_burst > 0 ? limits->visitor_burst : 1) * 1000;
     int64_t tokens = full;
 
     if (limits->visitor_rate == 0)
         return ERR_OK;
-    if (visitor->tokens_known && now - visitor->tokens_at < full)
-        tokens = visitor->tokens + (now - visitor->tokens_at) * limits->visitor_rate;
+    if (visitor->tokens_known && since < full)
+        tokens = visitor->tokens + (int64_t)since * limits->visitor_rate;
     visitor->tokens_known = true;
     visitor->tokens_at = now;
     visitor->tokens = (int32_t)(tokens < full ? tokens : full);
@@ -345,7 +346,7 @@ static enum err_code rate_take(struct chat *chat, struct visitor *visitor, int32
 enum err_code chat_new_conv_take(struct chat *chat, struct visitor *visitor, struct err *err)
 {
     uint32_t most = chat->options.limits.new_convs_per_hour;
-    int64_t now = mono_ms(chat);
+    uint32_t now = (uint32_t)mono_ms(chat);
 
     if (most == 0)
         return ERR_OK;
@@ -355,7 +356,7 @@ enum err_code chat_new_conv_take(struct chat *chat, struct visitor *visitor, str
     }
     if (visitor->begun >= most) {
         err_set(err, ERR_RATE_LIMITED, "more than %u new conversations an hour", most);
-        err->retry_after_ms = (unsigned)(HOUR_MS - (now - visitor->begun_since));
+        err->retry_after_ms = HOUR_MS - (now - visitor->begun_since);
         return ERR_RATE_LIMITED;
     }
     visitor->begun++;
@@ -592,7 +593,7 @@ void chat_unsubscribe(struct chat *chat, struct chat_session session, struct con
     subscribe_cancel(chat, session, conv);
 
     sub_remove(chat, topic, session);
-    topic_release(&chat->topics, topic);
+    topic_release(&chat->topics, conv.v, topic);
 }
 
 void chat_conv_quarantine(struct chat *chat, struct conv_id id)

@@ -531,7 +531,7 @@ static void now_subscribe(struct chat *chat, struct conv *conv, const struct cha
         /* Not chat_unsubscribe: a subscribe that waits behind this one still counts. */
         topic = map_u64_get(&chat->topics, conv->id.v);
         sub_remove(chat, topic, action->from);
-        topic_release(&chat->topics, topic);
+        topic_release(&chat->topics, conv->id.v, topic);
     } else {
         topic = topic_obtain(&chat->topics, conv->id.v);
         if (topic == NULL) {

@@ -572,7 +572,6 @@ struct visitor *visitor_obtain(struct chat *chat, struct visitor_id id)
         return visitor;
     visitor = pool_take(&chat->visitor_pool);
     visitor->id = id;
-    visitor->subs.key = id.v;
     if (!map_u64_put(&chat->visitors, id.v, visitor)) {
         pool_give(&chat->visitor_pool, visitor);
         return NULL;

@@ -22,6 +22,7 @@
 
 /* The readers of one workspace's inbox. */
 struct inbox {
+    struct workspace_id workspace;
     struct topic topic;
     struct inbox *next_due;
     int64_t relist_at;        /* not before */
@@ -47,7 +48,7 @@ static struct inbox *inbox_obtain(struct chat *chat, struct workspace_id workspa
     if (inbox != NULL)
         return inbox;
     inbox = mem_zalloc(sizeof(*inbox));
-    inbox->topic.key = workspace.v;
+    inbox->workspace = workspace;
     if (map_u64_put(&chat->inboxes, workspace.v, inbox))
         return inbox;
     free(inbox);
@@ -82,7 +83,7 @@ static void inbox_release(struct chat *chat, struct inbox *inbox)
         at = &(*at)->next_due;
     if (*at != NULL)
         *at = inbox->next_due;
-    ENSURE(map_u64_take(&chat->inboxes, inbox->topic.key) == inbox);
+    ENSURE(map_u64_take(&chat->inboxes, inbox->workspace.v) == inbox);
     inbox_free(inbox);
 }
 

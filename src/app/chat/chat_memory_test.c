@@ -89,7 +89,7 @@ static void live_structs_stay_within_their_budget(void **state)
     print_message("conv %zu visitor %zu sub %zu turn %zu\n", sizeof(struct conv),
                   sizeof(struct visitor), sizeof(struct sub), sizeof(struct turn));
     /* Connected: one each, for as long as the tab is open. */
-    assert_true(sizeof(struct visitor) <= 144);
+    assert_true(sizeof(struct visitor) <= 128);
     /* Talking: LIMIT_LIVE_CONV_MAX of them are 160 MB. 320 bytes are the window of client ids. */
     assert_true(sizeof(struct conv) <= 800);
 }

@@ -104,7 +104,6 @@ static inline struct chat_session sub_session(const struct sub *sub)
 
 /* Most visitors listen with one session, which is kept in place. */
 struct topic {
-    uint64_t key;
     union {
         struct sub one;   /* count <= 1 */
         struct sub *many; /* room for the next power of two */
@@ -192,7 +191,8 @@ struct visitor {
     bool tokens_known;
     int32_t tokens; /* thousandths of a message */
     uint32_t begun; /* conversations since begun_since */
-    int64_t tokens_at, begun_since;
+    /* Low bits of mono_ms: after 49 days to the second a visitor would wait once more. */
+    uint32_t tokens_at, begun_since;
     struct waitlist wait;
 };
 
@@ -595,7 +595,7 @@ MUST_USE enum err_code sub_add(struct chat *chat, struct topic *topic, struct ch
                                struct err *err);
 void sub_remove(struct chat *chat, struct topic *topic, struct chat_session session);
 struct topic *topic_obtain(struct map_u64 *map, uint64_t key);
-void topic_release(struct map_u64 *map, struct topic *topic);
+void topic_release(struct map_u64 *map, uint64_t key, struct topic *topic); /* NULL is fine */
 void push_event(struct chat *chat, struct conv *conv, const Kefu__V1__StoredEvent *stored);
 /* To everybody of the topic; a refusal is not owed. False: somebody refused it. */
 bool push_to_topic(struct chat *chat, struct topic *topic, struct conv_id conv,

@@ -19,7 +19,6 @@ struct topic *topic_obtain(struct map_u64 *map, uint64_t key)
     if (topic != NULL)
         return topic;
     topic = mem_zalloc(sizeof(*topic));
-    topic->key = key;
     if (!map_u64_put(map, key, topic)) {
         free(topic);
         return NULL;
@@ -27,11 +26,11 @@ struct topic *topic_obtain(struct map_u64 *map, uint64_t key)
     return topic;
 }
 
-void topic_release(struct map_u64 *map, struct topic *topic)
+void topic_release(struct map_u64 *map, uint64_t key, struct topic *topic)
 {
     if (topic == NULL || topic->count > 0)
         return;
-    ENSURE(map_u64_take(map, topic->key) == topic);
+    ENSURE(map_u64_take(map, key) == topic);
     topic_fini(topic);
     free(topic);
 }
