@@ -134,6 +134,7 @@ static void tarpit_accept(void *ctx, int fd)
 
     (void)ctx;
     tarpit.accepted++;
+    loop_timer_stop(loop, &tarpit.timer); /* of the connection before: no body before a head */
     if (tarpit.stream != NULL)
         net_abort(&tarpit.stream);
     assert_int_equal(net_adopt(loop, fd, &tarpit_ops, NULL, &tarpit.stream, &err), ERR_OK);
