@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counts allocations of a test's stretch of code, through the hooks of AddressSanitizer: the
  * program must be built with it (the test run is), else nothing can be counted and
- * test_malloc_begin says so. Other threads of the program count as well, so let them rest. */
+ * test_malloc_begin says so. Only the calling thread's count: another one may take its first breath
+ * just then, where the machine is busy. */
 #ifndef KEFU_TEST_MALLOC_H
 #define KEFU_TEST_MALLOC_H
 
@@ -17,7 +18,7 @@ void __sanitizer_print_stack_trace(void) __attribute__((weak));
 
 static unsigned test_malloc_count;
 static size_t test_malloc_bytes;
-static bool test_malloc_on;
+static _Thread_local bool test_malloc_on; /* tidy: allow _Thread_local: whose allocations count */
 
 static inline void test_malloc_hook(const volatile void *ptr, size_t bytes)
 {
