@@ -615,7 +615,7 @@ test("no log line and no answer holds a password, a token or what was said", asy
 
 test(
   "without descriptors it waits without turning, and recovers",
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async () => {
     const small = new Server({ KEFU_LIMIT_IP_RATE: "0" });
     await small.start(["prlimit", "--nofile=200"]);
