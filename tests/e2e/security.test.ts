@@ -2,7 +2,7 @@
 // What a stranger, a thief of cookies and a page of another site meet: headers, Origin, CSRF token,
 // locked accounts, revoked sockets, every field of every write, a server without descriptors.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { after, before, test } from "node:test";
@@ -659,6 +659,23 @@ test(
     await small.destroy();
   },
 );
+
+test("a setting that cannot be read is named", () => {
+  for (const [option, value] of [
+    ["action-networks", "10.0.0.0/40"],
+    ["action-ports", "0"],
+    ["action-ca", "/nowhere.pem"],
+    ["trusted-proxies", "proxy"],
+  ] as const) {
+    const run = spawnSync(
+      process.env["KEFU_BIN"] ?? "",
+      ["serve", `--${option}`, value, "--data", "/nowhere", "--port", "0"],
+      { encoding: "utf8" },
+    );
+    assert.notEqual(run.status, 0, option);
+    assert.match(run.stderr, new RegExp(`kefu: ${option.replace("-", "_")}: `));
+  }
+});
 
 test("the program is hardened as it should be", () => {
   const program = process.env["KEFU_BIN"] ?? "";

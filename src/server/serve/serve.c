@@ -26,6 +26,13 @@ enum {
     PATH_BYTES = CONFIG_TEXT_MAX + 32,
 };
 
+enum err_code serve_setting(enum err_code rc, const char *setting, struct err *err)
+{
+    if (rc != ERR_OK)
+        snprintf(err->field, sizeof(err->field), "%s", setting);
+    return rc;
+}
+
 static void data_path(const struct server *server, const char *name, char out[PATH_BYTES])
 {
     snprintf(out, PATH_BYTES, "%s/%s", config_text(server->config, CONFIG_DATA), name);
@@ -387,8 +394,10 @@ static enum err_code first_load(struct server *server, struct err *err)
 
 static enum err_code server_start(struct server *server, struct err *err)
 {
-    enum err_code rc = http_trust_parse(
-        slice_of(config_text(server->config, CONFIG_TRUSTED_PROXIES)), &server->trust, err);
+    enum err_code rc = serve_setting(
+        http_trust_parse(slice_of(config_text(server->config, CONFIG_TRUSTED_PROXIES)),
+                         &server->trust, err),
+        "trusted_proxies", err);
 
     if (rc == ERR_OK)
         rc = node_acts_check(server->config, err);

@@ -85,11 +85,17 @@ enum err_code node_acts_check(const struct config *config, struct err *err)
 {
     struct net_tls_context *tls = NULL;
     struct http_guard guard;
-    enum err_code rc = http_guard_parse(acts_networks(config), acts_hosts(config),
-                                        acts_ports(config), &guard, err);
+    enum err_code rc = serve_setting(
+        http_guard_parse(acts_networks(config), SLICE_EMPTY, SLICE_EMPTY, &guard, err),
+        "action_networks", err);
 
+    if (rc == ERR_OK)
+        rc = serve_setting(
+            http_guard_parse(SLICE_EMPTY, acts_hosts(config), acts_ports(config), &guard, err),
+            "action_ports", err);
     if (rc == ERR_OK && acts_authorities(config) != NULL)
-        rc = net_tls_client_create(acts_authorities(config), &tls, err);
+        rc = serve_setting(net_tls_client_create(acts_authorities(config), &tls, err), "action_ca",
+                           err);
     net_tls_context_destroy(&tls);
     return rc;
 }

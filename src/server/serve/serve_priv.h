@@ -228,6 +228,9 @@ extern const struct gateway_ops node_gateway_ops; /* ctx: the node */
 bool node_submit(struct node *node, const struct chat_action *action);
 void node_revoke(struct node *node, const struct gateway_revocation *what);
 
+/* serve.c: rc, with the setting's name as the field when it is an error. */
+MUST_USE enum err_code serve_setting(enum err_code rc, const char *setting, struct err *err);
+
 /* serve_act.c */
 /* [start-up] Whether the settings of actions can be read. */
 MUST_USE enum err_code node_acts_check(const struct config *config, struct err *err);
