@@ -290,6 +290,7 @@ test("a button begins a flow by name, the API another one on top", async () => {
   assert.ok(view["stack"].includes("returns"));
   // One that is only called begins by no button: its words are read instead.
   await who.send({ text: "5", flow: "identity.verify" });
+  await who.heard((event) => event["text"] === "Thank you!"); // the shop has answered
   const after = (await (
     await admin.call("GET", `/conversations/${who.conversation}/flow`)
   ).json()) as Frame;
