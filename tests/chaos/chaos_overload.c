@@ -38,8 +38,9 @@ enum {
     NORMAL_FOR_SECONDS = 2, /* before it counts */
     LATENCY_P99_MS = 500,
     NORMAL_SECONDS = 10,
-    NORMAL_P99_MS = 50,   /* of a second at 0.7 of the capacity */
-    IN_FLIGHT_MAX = 4096, /* of one connection; a power of two */
+    NORMAL_SECONDS_ANYWHERE = 60, /* where times are only told */
+    NORMAL_P99_MS = 50,           /* of a second at 0.7 of the capacity */
+    IN_FLIGHT_MAX = 4096,         /* of one connection; a power of two */
     HTTP_CALLS_MAX = 4096,
     HTTP_PAUSE_US = 20000,
 };
@@ -342,9 +343,13 @@ static bool twice_once(double capacity, double seconds)
 }
 
 /* Where neighbours share the machine one may take the core just now: what counts is the best of the
- * attempts. */
+ * attempts, and with none of them times are only told. */
 static void twice(uint16_t port, double capacity, double seconds, unsigned attempts)
 {
+    if (attempts == 0) {
+        (void)twice_once(capacity, seconds);
+        return;
+    }
     for (unsigned i = 0; i < attempts; i++) {
         if (i > 0)
             settle_wait(port);
@@ -443,7 +448,7 @@ int chaos_overload(const struct bench_args *args)
 {
     struct bench_server server = { 0 };
     double seconds = (double)bench_arg_long(args, "seconds", OVERLOAD_SECONDS, 1, 600);
-    unsigned attempts = (unsigned)bench_arg_long(args, "attempts", 1, 1, 10);
+    unsigned attempts = (unsigned)bench_arg_long(args, "attempts", 1, 0, 10);
     double capacity;
     uint64_t violations;
 
