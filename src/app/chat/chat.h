@@ -390,6 +390,9 @@ struct chat_ops {
                        struct slice *out);
     /* False: cannot be begun now, which is the outcome `failed`. May be NULL. */
     bool (*act)(void *ctx, const struct chat_act *act);
+    /* True: what is read now has waited so long that visitors' messages are refused as busy, before
+     * anything is thought about them. May be NULL: never. */
+    bool (*late)(void *ctx);
     /* The first turn of a batch was decided: call chat_flush at the end of this loop turn. */
     void (*want_flush)(void *ctx);
     /* Rows of an inbox changed: call chat_rows CHAT_ROWS_MS from now. May be NULL: at each tick. */

@@ -390,12 +390,16 @@ static bool target_ready(struct chat *chat, struct conv *conv, struct run *run)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-/* Agents and the desk keep a quarter of the store's room: a person's answer is worth more than one
- * more question when there is not enough for both. */
+/* Agents and the desk keep a quarter of the store's room, and are answered late rather than not: a
+ * person's answer is worth more than one more question when there is not enough for both. */
 static bool store_full(struct chat *chat, const struct chat_action *action)
 {
+    const struct chat_ops *ops = &chat->options.ops;
     unsigned room = chat->room;
 
+    if (action_from_visitor(action) && chat->batch_count >= LATE_TURNS_MIN && ops->late != NULL &&
+        ops->late(ops->ctx))
+        return true;
     if (chat->batch_count == 0)
         room = chat->room = chat->options.store.room(chat->options.store.ctx);
     return chat->batch_count >= (action_from_visitor(action) ? room - room / 4 : room);

@@ -237,6 +237,39 @@ static void a_visitors_id_belongs_to_the_shard_that_gave_it(void **state)
     }
 }
 
+static uint64_t send_without_flush(struct fixture *f)
+{
+    struct chat_action send = drive_visitor_action(f->drive, CHAT_SEND, f->visitor, TAB);
+
+    drive_client_id(f->drive, &send);
+    send.conv = f->conv;
+    send.text = SLICE_LITERAL("refund");
+    drive_submit(f->drive, &send);
+    return send.cookie;
+}
+
+static void of_a_late_crowd_the_first_are_taken_and_the_rest_refused_at_once(void **state)
+{
+    struct fixture *f = *state;
+    const struct drive_reply *reply;
+    uint64_t first[LATE_TURNS_MIN];
+    uint64_t beyond;
+
+    f->drive->options.late = true;
+    for (unsigned i = 0; i < LATE_TURNS_MIN; i++)
+        first[i] = send_without_flush(f);
+    beyond = send_without_flush(f);
+    drive_run(f->drive);
+    for (unsigned i = 0; i < LATE_TURNS_MIN; i++)
+        assert_int_equal(drive_reply_to(f->drive, first[i])->kind, CHAT_REPLY_ACK);
+    reply = drive_reply_to(f->drive, beyond);
+    assert_int_equal(reply->kind, CHAT_REPLY_ERROR);
+    assert_int_equal(reply->err.code, ERR_BUSY);
+    assert_true(reply->err.retry_after_ms > 0);
+    reply = drive_send(f->drive, f->visitor, TAB, f->conv, "refund");
+    assert_int_equal(reply->kind, CHAT_REPLY_ACK);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -248,6 +281,7 @@ int main(void)
         TEST(so_many_actions_may_wait_on_a_shard),
         TEST(reads_are_bounded_too),
         TEST(attributes_and_reasons_have_limits),
+        TEST(of_a_late_crowd_the_first_are_taken_and_the_rest_refused_at_once),
         cmocka_unit_test(waiting_conversations_do_not_stop_eviction),
         cmocka_unit_test(a_visitors_id_belongs_to_the_shard_that_gave_it),
     };

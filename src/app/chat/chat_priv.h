@@ -27,6 +27,10 @@
 #include "map_u64.h"
 #include "pool.h"
 
+/* Turns of one turn of the loop before "late" can mean overload: with fewer of them it was the
+ * machine that had other things to do, and those who ask get their answer. */
+enum { LATE_TURNS_MIN = 32 };
+
 enum {
     TURN_ARENA_BYTES_MAX = 1024 * 1024,      /* events of one turn with room for the bot's work */
     TURNS_KEPT_MAX = 64,                     /* free turns kept with their first arena block */

@@ -117,6 +117,13 @@ static void deferred_run(struct loop *loop)
         uv_idle_stop(&loop->idle);
 }
 
+uint64_t loop_turn_us(const struct loop *loop)
+{
+    uint64_t now = uv_hrtime() / 1000;
+
+    return loop->awake_ms == 0 ? 0 : now - loop->awake_ms * 1000;
+}
+
 static void turn_measure(struct loop *loop)
 {
     uint64_t us;

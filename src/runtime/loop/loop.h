@@ -67,6 +67,8 @@ static inline bool loop_node_armed(const struct loop_node *node)
     return node->next != NULL;
 }
 
+/* How long this turn has taken; what it reads now has waited at least so long. */
+uint64_t loop_turn_us(const struct loop *loop);
 /* Called after a turn that took longer than LOOP_SLOW_TURN_US, with the last noted activity. */
 void loop_slow_set(struct loop *loop, void (*slow)(void *ctx, uint64_t us, const char *activity),
                    void *ctx);

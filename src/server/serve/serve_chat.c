@@ -367,6 +367,15 @@ static void chat_want_flush(void *ctx)
     loop_defer(node->loop, &node->flush);
 }
 
+/* What this turn still has to read lies in the sockets meanwhile, and behind it what has come
+ * since: a turn of that length means that more is asked than can be answered. */
+static bool chat_late(void *ctx)
+{
+    const struct node *node = ctx;
+
+    return loop_turn_us(node->loop) > SERVE_LATE_MS * 1000;
+}
+
 static void chat_want_rows(void *ctx)
 {
     struct node *node = ctx;
@@ -388,6 +397,7 @@ const struct chat_ops node_chat_ops = {
     .flows = chat_flows,
     .flow_value = chat_flow_value,
     .act = node_act,
+    .late = chat_late,
     .want_flush = chat_want_flush,
     .want_rows = chat_want_rows,
 };

@@ -44,9 +44,10 @@
 
 enum {
     SERVE_TICK_MS = 1000,
-    SERVE_TICK_EAGER_MS = 5,         /* while starting and stopping */
-    SERVE_REST_MS = 10 * 1000,       /* no turn, nothing let go: then a shard's heap is trimmed */
-    SERVE_LOGIN_THREADS = 2,         /* Argon2id takes 64 MiB and a core for 100 ms each */
+    SERVE_TICK_EAGER_MS = 5,   /* while starting and stopping */
+    SERVE_REST_MS = 10 * 1000, /* no turn, nothing let go: then a shard's heap is trimmed */
+    SERVE_LOGIN_THREADS = 2,   /* Argon2id takes 64 MiB and a core for 100 ms each */
+    SERVE_LATE_MS = 80, /* of one loop turn; with as much before it and in the journal: 250 ms */
     SERVE_SLOW_LOG_MS = 10 * 1000,   /* between two lines about slow turns of a shard */
     SERVE_LOGIN_QUEUE_MAX = 64,      /* then log-ins are told to come back: 3 s of work */
     SERVE_WORKER_QUEUE_MAX = 4096,   /* requests and queries that wait for a thread */

@@ -386,6 +386,13 @@ static bool on_act(void *ctx, const struct chat_act *act)
     return !drive->act_refused;
 }
 
+static bool on_late(void *ctx)
+{
+    const struct drive *drive = ctx;
+
+    return drive->options.late;
+}
+
 static void on_want_flush(void *ctx)
 {
     struct drive *drive = ctx;
@@ -446,6 +453,7 @@ static void chat_make(struct drive *drive)
                  .read = on_read,
                  .flows = on_flows,
                  .act = on_act,
+                 .late = on_late,
                  .want_flush = on_want_flush,
                  .ctx = drive },
         .store = { .room = store_room,

@@ -79,6 +79,7 @@ struct drive_options {
     bool settle_held; /* settled_upto stays where it is */
     bool quiet;       /* benchmarks: nothing is written down */
     bool encode;      /* pushes and acknowledgements are encoded in the receiver's format */
+    bool late;        /* as chat_ops has it */
     bool no_store;    /* turns are taken and forgotten: what chat itself costs */
     int64_t idle_close_ms;
     const struct bot_source *bot; /* NULL: five entries about a shop */
