@@ -130,7 +130,7 @@ static void turn_measure(struct loop *loop)
 
     if (loop->slow == NULL || loop->awake_ms == 0)
         return;
-    us = uv_hrtime() / 1000 - loop->awake_ms * 1000;
+    us = loop_turn_us(loop);
     loop->awake_ms = 0;
     if (us > LOOP_SLOW_TURN_US)
         loop->slow(loop->slow_ctx, us, loop->activity);

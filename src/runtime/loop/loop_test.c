@@ -13,7 +13,7 @@ struct trace {
     struct loop_timer timers[3];
     struct loop_node nodes[3];
     unsigned fired;
-    uint64_t slow_us;
+    uint64_t slow_us, turn_us;
     const char *slow_activity;
 };
 
@@ -173,6 +173,7 @@ static void spin_25_ms(struct loop_node *node)
     loop_activity_note(trace.loop, "spin");
     while (loop_now_us(trace.loop) < end)
         ;
+    trace.turn_us = loop_turn_us(trace.loop);
 }
 
 static void slow_timer(struct loop_timer *timer)
@@ -200,6 +201,7 @@ static void slow_turn_is_reported_with_its_activity(void **state)
     loop_timer_start(trace.loop, &trace.timers[0], 1);
     assert_true(loop_run_until(trace.loop, slow_reported, NULL, 2000));
     assert_true(trace.slow_us >= 20000);
+    assert_true(trace.turn_us >= 24000 && trace.turn_us <= trace.slow_us);
     assert_string_equal(trace.slow_activity, "spin");
     loop_timer_stop(trace.loop, &trace.timers[0]);
 }
