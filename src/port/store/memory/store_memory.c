@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+_Static_assert((int)MEMORY_CHUNK_TURNS <= (int)STORE_BATCH_TURNS_MAX, "a batch holds a chunk");
+
 struct batch {
     struct memory_chunk *first;
     size_t turns;

@@ -768,6 +768,39 @@ static void many_turns_stay_dense(const struct store_suite *suite)
     arena_fini(&arena);
 }
 
+/* More than either adapter keeps together: 128 in a chunk, 256 in a block. */
+static void turns_of_one_call_are_all_taken_and_in_order(const struct store_suite *suite)
+{
+    enum { TURNS = 300 };
+    struct suite_turn *turns = mem_zalloc(TURNS * sizeof(*turns));
+    const Kefu__V1__Turn *list[TURNS];
+    struct store_thread thread;
+    struct suite_store s;
+    struct arena arena;
+
+    arena_init(&arena, ARENA_BYTES);
+    suite_open(&s, suite);
+    for (uint32_t i = 0; i < TURNS; i++) {
+        suite_turn_init(&turns[i], 7, i + 1);
+        suite_turn_message(&turns[i], "text", i + 1);
+        list[i] = &turns[i].turn;
+    }
+    suite_append_all(&s, list, TURNS);
+    suite_settle(&s); /* completions came in the order of their tickets: on_complete sees to it */
+    ENSURE(s.failed == 0 && s.completed == TURNS && s.quarantined_conv == 0);
+    for (uint32_t from = 1; from <= TURNS; from += (uint32_t)thread.n) {
+        thread = thread_read(
+            &s, (struct store_thread_query){ .conv = 7, .from_seq = from, .to_seq = TURNS },
+            &arena);
+        ENSURE(thread.n > 0);
+        for (uint32_t i = 0; i < thread.n; i++)
+            ENSURE(thread.events[i].seq == from + i);
+    }
+    suite_close(&s);
+    arena_fini(&arena);
+    free(turns);
+}
+
 #define TEST(fn) \
     {            \
 #fn, fn  \
@@ -791,5 +824,6 @@ const struct store_suite_test store_suite_tests[] = {
     TEST(record_lists_page_and_expire),
     TEST(outbox_gives_each_event_once),
     TEST(many_turns_stay_dense),
+    TEST(turns_of_one_call_are_all_taken_and_in_order),
 };
 const size_t store_suite_tests_n = LENGTH_OF(store_suite_tests);

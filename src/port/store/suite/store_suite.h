@@ -44,7 +44,9 @@ void suite_open(struct suite_store *s, const struct store_suite *suite);
 void suite_options(struct suite_store *s, const struct store_suite *suite);
 void suite_start(struct suite_store *s);
 void suite_close(struct suite_store *s);
-/* Appends one turn to shard conv % SUITE_SHARDS; its ticket is the running number. */
+/* Appends turns in one call, to shard conv % SUITE_SHARDS; their tickets are the running numbers.
+ */
+void suite_append_all(struct suite_store *s, const Kefu__V1__Turn *const *turns, size_t n);
 void suite_append(struct suite_store *s, const Kefu__V1__Turn *turn);
 void suite_wait(struct suite_store *s);   /* until all appended turns completed */
 void suite_settle(struct suite_store *s); /* and are in the tables and the search index */

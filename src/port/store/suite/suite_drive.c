@@ -75,12 +75,14 @@ void suite_close(struct suite_store *s)
     pthread_cond_destroy(&s->changed);
 }
 
-void suite_append(struct suite_store *s, const Kefu__V1__Turn *turn)
+static struct store_turn turn_packed(const Kefu__V1__Turn *turn, uint64_t ticket)
 {
     size_t len = kefu__v1__turn__get_packed_size(turn);
     uint8_t *bytes = mem_alloc(len + 1);
-    struct store_turn t = {
-        .ticket = s->appended + 1,
+
+    ENSURE(kefu__v1__turn__pack(turn, bytes) == len);
+    return (struct store_turn){
+        .ticket = ticket,
         .workspace = turn->workspace_id,
         .conv = turn->conversation_id,
         .visitor = turn->header != NULL ? turn->header->visitor_id : 0,
@@ -89,19 +91,29 @@ void suite_append(struct suite_store *s, const Kefu__V1__Turn *turn)
         .flags = turn->n_events != 0 ? 0 : STORE_TURN_MARKS_ONLY,
         .bytes = slice_make(bytes, len),
     };
+}
+
+void suite_append_all(struct suite_store *s, const Kefu__V1__Turn *const *turns, size_t n)
+{
+    struct store_turn *packed = mem_alloc(n * sizeof(*packed));
+    unsigned shard = (unsigned)(turns[0]->conversation_id % SUITE_SHARDS);
     struct err err = { 0 };
     enum err_code rc;
 
-    ENSURE(kefu__v1__turn__pack(turn, bytes) == len);
-    for (;;) {
-        rc = store_append(s->store, (unsigned)(t.conv % SUITE_SHARDS), &t, 1, &err);
-        if (rc != ERR_BUSY)
-            break;
+    for (size_t i = 0; i < n; i++)
+        packed[i] = turn_packed(turns[i], s->appended + 1 + i);
+    while ((rc = store_append(s->store, shard, packed, n, &err)) == ERR_BUSY)
         suite_wait(s);
-    }
-    free(bytes);
     ENSURE(rc == ERR_OK);
-    s->appended++;
+    for (size_t i = 0; i < n; i++)
+        free((void *)(uintptr_t)packed[i].bytes.ptr);
+    free(packed);
+    s->appended += n;
+}
+
+void suite_append(struct suite_store *s, const Kefu__V1__Turn *turn)
+{
+    suite_append_all(s, &turn, 1);
 }
 
 void suite_wait(struct suite_store *s)
