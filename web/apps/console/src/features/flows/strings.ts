@@ -4,7 +4,7 @@ import { defineStrings } from "../../lib/locale";
 export const strings = defineStrings({
   en: {
     title: "Flows",
-    pick: "Choose a flow on the left",
+    pick: "Choose a flow",
     chooseBody: "You see its source, its graph and its stories, and can talk to it.",
     lead: "Dialogues as checked programs. A version is published only when its checks and stories pass.",
     list: "Flows and versions",
@@ -80,7 +80,7 @@ export const strings = defineStrings({
   },
   zh: {
     title: "流程",
-    pick: "请在左侧选择一个流程",
+    pick: "请选择一个流程",
     chooseBody: "可以查看源文件、流程图和用例，并与它试着对话。",
     lead: "把对话写成可检查的程序。只有检查和用例全部通过的版本才能发布。",
     list: "流程与版本",
