@@ -5,7 +5,7 @@ set(vector_avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx5
     -mprefer-vector-width=512)
 set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/vector_portable.c
     ${CMAKE_CURRENT_LIST_DIR}/vector_neon.c ${CMAKE_CURRENT_LIST_DIR}/vector_query.c
-    ${CMAKE_CURRENT_LIST_DIR}/vector_multiply.c
+    ${CMAKE_CURRENT_LIST_DIR}/vector_top.c ${CMAKE_CURRENT_LIST_DIR}/vector_multiply.c
     PROPERTIES COMPILE_OPTIONS -O3)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/vector_avx2.c

@@ -37,7 +37,7 @@ struct vector_index *vector_index_create(unsigned dim)
     ENSURE(dim >= 1 && dim <= VECTOR_DIM_MAX);
     index->kernels = vector_kernels_best();
     index->dim = dim;
-    index->dim_f32 = (unsigned)vector_pad(dim, VECTOR_F32_STEP);
+    index->dim_f32 = (unsigned)vector_pad(dim, VECTOR_TOP_STEP);
     index->dim_nibble = (unsigned)vector_pad(dim, VECTOR_NIBBLE_STEP);
     index->bits = bits_for(dim);
     index->words = index->bits / 64;
@@ -45,14 +45,16 @@ struct vector_index *vector_index_create(unsigned dim)
     while ((size_t)index->block_rows * 2 * index->dim_f32 * sizeof(float) <= BLOCK_BYTES)
         index->block_rows *= 2;
     map_u64_init(&index->slots, VECTOR_ROWS_MAX, 0);
-    index->row = mem_alloc(index->bits * sizeof(float));
+    index->row = mem_alloc(index->dim_f32 * sizeof(float));
+    index->rotated = mem_alloc(index->bits * sizeof(float));
     return index;
 }
 
 static void block_fini(struct vector_block *block)
 {
     vector_table_free(block->ids);
-    vector_table_free(block->full);
+    vector_table_free(block->top);
+    vector_table_free(block->rest);
     vector_table_free(block->high);
     vector_table_free(block->low);
     vector_table_free(block->losses);
@@ -68,6 +70,7 @@ void vector_index_destroy(struct vector_index **index)
     free((*index)->blocks);
     map_u64_fini(&(*index)->slots);
     free((*index)->row);
+    free((*index)->rotated);
     free(*index);
     *index = NULL;
 }
@@ -83,7 +86,7 @@ unsigned vector_index_dim(const struct vector_index *index)
 }
 
 /* The tables of a block, so that growing and moving rows treats them alike. */
-enum { TABLES = 6 };
+enum { TABLES = 7 };
 struct table {
     void **at;
     size_t row_bytes;
@@ -93,11 +96,12 @@ static void block_tables(const struct vector_index *index, struct vector_block *
                          struct table out[TABLES])
 {
     out[0] = (struct table){ (void **)&block->ids, sizeof(*block->ids) };
-    out[1] = (struct table){ (void **)&block->full, index->dim_f32 * sizeof(float) };
-    out[2] = (struct table){ (void **)&block->high, index->dim_nibble / 2 };
-    out[3] = (struct table){ (void **)&block->low, index->dim_nibble / 2 };
-    out[4] = (struct table){ (void **)&block->losses, sizeof(*block->losses) };
-    out[5] = (struct table){ (void **)&block->signs, index->words * sizeof(uint64_t) };
+    out[1] = (struct table){ (void **)&block->top, index->dim_f32 * sizeof(float) / 2 };
+    out[2] = (struct table){ (void **)&block->rest, index->dim_f32 * sizeof(float) / 2 };
+    out[3] = (struct table){ (void **)&block->high, index->dim_nibble / 2 };
+    out[4] = (struct table){ (void **)&block->low, index->dim_nibble / 2 };
+    out[5] = (struct table){ (void **)&block->losses, sizeof(*block->losses) };
+    out[6] = (struct table){ (void **)&block->signs, index->words * sizeof(uint64_t) };
 }
 
 static bool block_grow(const struct vector_index *index, struct vector_block *block, uint32_t cap)
@@ -255,13 +259,12 @@ static void row_write(struct vector_index *index, size_t slot, uint64_t id)
     int8_t bytes[VECTOR_DIM_MAX];
 
     block->ids[row] = id;
-    memcpy(block->full + (size_t)row * index->dim_f32, index->row,
-           index->dim_f32 * sizeof(*block->full));
-    vector_to_bytes(index, block->full + (size_t)row * index->dim_f32, bytes, &block->losses[row]);
+    vector_top_split(index->row, index->dim_f32, block->top + (size_t)row * index->dim_f32 / 2,
+                     block->rest + (size_t)row * index->dim_f32 / 2);
+    vector_to_bytes(index, index->row, bytes, &block->losses[row]);
     halves_write(index, bytes, block->high + (size_t)row * index->dim_nibble / 2,
                  block->low + (size_t)row * index->dim_nibble / 2);
-    vector_to_signs(index, block->full + (size_t)row * index->dim_f32, index->row,
-                    block->signs + (size_t)row * index->words);
+    vector_to_signs(index, index->row, index->rotated, block->signs + (size_t)row * index->words);
 }
 
 enum err_code vector_index_put(struct vector_index *index, uint64_t id, const float *row,

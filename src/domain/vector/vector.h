@@ -2,13 +2,15 @@
 /* The k nearest of many vectors by cosine, by reading all of them: no index to build, so inserting
  * and deleting cost one row. Four ways to read, from exact and slow to fast:
  *
- *   VECTOR_F32        every row in full
- *   VECTOR_CERTIFIED  every row by the upper halves of its bytes; then by whole bytes, then in
- * full, each row that the step before cannot rule out: the same answer as VECTOR_F32, always,
- * because what rounding lost is known for every row VECTOR_INT8       the same, ruling rows out by
- * the error to expect instead of the largest one VECTOR_BIT        every row by its signs; then as
- * many as the k-th score so far asks for, by bytes, and of these in full those that can still be
- * among the k
+ * - VECTOR_F32: every row by the upper 16 bits of its numbers; then in full each row that these
+ *   cannot rule out. The answer of reading every row in full, always: how far the upper bits can be
+ *   off is known.
+ * - VECTOR_CERTIFIED: every row by the upper halves of its bytes; then by whole bytes, then in
+ *   full, each row that the step before cannot rule out. The same answer, always, because what
+ *   rounding lost is known for every row.
+ * - VECTOR_INT8: the same, ruling rows out by the error to expect instead of the largest one.
+ * - VECTOR_BIT: every row by its signs; then as many as the k-th score so far asks for, by bytes,
+ *   and of these in full those that can still be among the k.
  *
  * Pure. One thread changes an index; while nobody does, any number may query it, each with a
  * scratch of its own. Memory: about 5.3 bytes per dimension and row. */
@@ -53,7 +55,7 @@ struct vector_scratch {
     float *scores;
     uint16_t *distances;
     uint32_t *picked;
-    unsigned picked_last; /* rows read beyond the first pass of the last query, for reports */
+    unsigned picked_last; /* rows the last query read in full, for reports */
 };
 void vector_scratch_init(struct vector_scratch *scratch);
 void vector_scratch_fini(struct vector_scratch *scratch);

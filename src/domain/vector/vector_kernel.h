@@ -4,9 +4,10 @@
  * functions per instruction set; all of them give the results of the portable one, integers
  * exactly, floats up to the order of their sums. Pure, any thread.
  *
- * Padding: f32 rows are `dim` floats, a multiple of VECTOR_F32_STEP; nibble rows
- * `dim` / 2 bytes, `dim` a multiple of VECTOR_NIBBLE_STEP; bit rows `words` words, a multiple of
- * VECTOR_BIT_STEP. Owners pad with zeros and begin each row table on a VECTOR_ALIGN boundary. */
+ * Padding: f32 rows are `dim` floats, a multiple of VECTOR_F32_STEP; top rows `dim` / 2 words,
+ * `dim` a multiple of VECTOR_TOP_STEP; nibble rows `dim` / 2 bytes, `dim` a multiple of
+ * VECTOR_NIBBLE_STEP; bit rows `words` words, a multiple of VECTOR_BIT_STEP. Owners pad with zeros
+ * and begin each row table on a VECTOR_ALIGN boundary. */
 #ifndef KEFU_VECTOR_KERNEL_H
 #define KEFU_VECTOR_KERNEL_H
 
@@ -16,6 +17,8 @@
 enum {
     VECTOR_ALIGN = 64, /* a cache line, and the widest register */
     VECTOR_F32_STEP = 16,
+    VECTOR_TOP_STEP = 32,
+    VECTOR_TOP_HALF = 0x8000, /* of the last bit that a top has */
     VECTOR_NIBBLE_STEP = 128,
     VECTOR_BIT_STEP = 4,
     VECTOR_MULTI = 4, /* queries that dots_multi takes in one pass over the rows */
@@ -36,6 +39,12 @@ struct vector_kernels {
     /* out[r * VECTOR_MULTI + q] = row r . query q; the queries are rows of their own */
     void (*dots_multi)(const float *rows, size_t row_count, size_t dim, const float *queries,
                        float *out);
+    /* As dots, with rows of numbers rounded to their upper 16 bits. Of each 32 values, word i has
+     * the value i in its lower half and the value 16 + i in its upper half. */
+    void (*dots_top)(const uint32_t *rows, size_t row_count, size_t dim, const float *query,
+                     float *out);
+    /* One row from its upper and lower 16 bits: (top << 16 | rest) - VECTOR_TOP_HALF, as bits. */
+    void (*join)(const uint32_t *top, const uint32_t *rest, size_t dim, float *out);
     /* Sums of products of row values 0..15 with query values -127..127. Of each 64 bytes of a row,
      * the low halves are the first 64 values and the high halves the next 64. */
     void (*dots_nibble)(const uint8_t *rows, size_t row_count, size_t dim, const int8_t *query,

@@ -18,12 +18,14 @@ extern const struct vector_kernels vector_neon;
 #ifdef VECTOR_BYTES
 
 typedef float lanes_f32 __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
+typedef uint32_t lanes_u32 __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 typedef float quad_f32 __attribute__((vector_size(16)));
 
 enum {
     LANES = VECTOR_BYTES / 4,
     TILE_REGISTERS = 12, /* accumulators; of 16 registers that leaves some for operands */
     TILE = TILE_REGISTERS * LANES,
+    TOP_AHEAD = 8192, /* bytes to fetch early in a scan: more than the processor does by itself */
     AHEAD = 6, /* rows to fetch early: a row of a large table takes about that long to come */
 };
 
@@ -76,6 +78,46 @@ static void body_dots(const float *rows, size_t row_count, size_t dim, const flo
 {
     for (size_t r = 0; r < row_count; r++)
         out[r] = dot_one(rows + r * dim, query, dim);
+}
+
+/* A number cut to 16 bits is a float once zeros stand below it: the lower half of each word moves
+ * up, the upper half is there already. */
+static inline float dot_top(const uint32_t *row, const float *query, size_t dim)
+{
+    lanes_f32 a = { 0 };
+    lanes_f32 b = { 0 };
+
+    for (size_t i = 0; i < dim; i += VECTOR_TOP_STEP, row += VECTOR_TOP_STEP / 2) {
+        __builtin_prefetch((const char *)row + TOP_AHEAD);
+        for (size_t j = 0; j < VECTOR_TOP_STEP / 2; j += LANES) {
+            lanes_u32 words = *(const lanes_u32 *)(row + j);
+
+            a += (lanes_f32)(words << 16) * lanes_load(query + i + j);
+            b += (lanes_f32)(words & 0xFFFF0000u) * lanes_load(query + i + VECTOR_TOP_STEP / 2 + j);
+        }
+    }
+    return lanes_sum(a + b);
+}
+
+static void body_dots_top(const uint32_t *rows, size_t row_count, size_t dim, const float *query,
+                          float *out)
+{
+    for (size_t r = 0; r < row_count; r++)
+        out[r] = dot_top(rows + r * dim / 2, query, dim);
+}
+
+static void body_join(const uint32_t *top, const uint32_t *rest, size_t dim, float *out)
+{
+    for (size_t i = 0; i < dim; i += VECTOR_TOP_STEP, out += VECTOR_TOP_STEP) {
+        for (size_t j = 0; j < VECTOR_TOP_STEP / 2; j += LANES) {
+            lanes_u32 t = *(const lanes_u32 *)(top + i / 2 + j);
+            lanes_u32 r = *(const lanes_u32 *)(rest + i / 2 + j);
+
+            lanes_store(out + j, (lanes_f32)((t << 16 | (r & 0xFFFFu)) - VECTOR_TOP_HALF));
+            lanes_store(out + VECTOR_TOP_STEP / 2 + j,
+                        (lanes_f32)(((t & 0xFFFF0000u) | r >> 16) - VECTOR_TOP_HALF));
+        }
+    }
 }
 
 static void body_dots_multi(const float *rows, size_t row_count, size_t dim, const float *queries,

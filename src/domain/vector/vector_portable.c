@@ -53,6 +53,8 @@ static size_t select_between(const uint16_t *values, size_t count, uint16_t low,
 const struct vector_kernels vector_portable = {
     .name = "portable",
     .dots = body_dots,
+    .dots_top = body_dots_top,
+    .join = body_join,
     .dots_multi = body_dots_multi,
     .dots_nibble = dots_nibble,
     .distances = distances,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The four ways to find the k nearest rows. All end with exact scores of a few rows; they differ in
  * how they find those few. Reading 100,000 rows of 256 floats takes as long as memory needs for
- * 102 MB; the upper halves of their bytes are 13 MB, their signs 3 MB, which caches hold. */
+ * 102 MB; the tops of the floats are 51 MB, the upper halves of their bytes 13 MB, their signs
+ * 3 MB, which caches hold. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,6 @@ enum {
     GROUP = 32, /* rows that are ruled out together */
 };
 
-/* Rounding of a sum of some thousand products below 1 in single precision, with room. */
-static const float ROUNDING = 4e-6f;
 /* Rounding errors of single values are independent, so the error of a sum is about the largest
  * possible one / sqrt(dim); beyond this many deviations lies one row in 100,000. */
 static const float LOSS_DEVIATIONS = 4.5f;
@@ -119,15 +118,19 @@ static int hit_order(const void *a, const void *b)
 struct probe {
     const struct vector_index *index;
     struct vector_scratch *scratch;
+    enum vector_mode mode;
     float full[VECTOR_DIM_MAX] __attribute__((aligned(VECTOR_ALIGN)));
+    float joined[VECTOR_DIM_MAX] __attribute__((aligned(VECTOR_ALIGN))); /* a row in full */
     int8_t bytes[VECTOR_DIM_MAX] __attribute__((aligned(VECTOR_ALIGN)));
     struct vector_loss loss;
     int32_t sum;     /* of the bytes */
     float certainty; /* how much of the largest possible error is allowed for: 1 is all */
+    float sum_error; /* of a score in full */
+    float top_error; /* of a score by tops */
     struct best best;
 };
 
-static void probe_init(struct probe *probe, enum vector_mode mode)
+static void probe_init(struct probe *probe)
 {
     float dim = (float)probe->index->dim;
 
@@ -135,7 +138,9 @@ static void probe_init(struct probe *probe, enum vector_mode mode)
     probe->sum = 0;
     for (unsigned i = 0; i < probe->index->dim; i++)
         probe->sum += probe->bytes[i];
-    probe->certainty = mode == VECTOR_CERTIFIED ? 1 : fminf(1, LOSS_DEVIATIONS / sqrtf(dim));
+    probe->certainty = probe->mode == VECTOR_CERTIFIED ? 1 : fminf(1, LOSS_DEVIATIONS / sqrtf(dim));
+    probe->sum_error = 2 * vector_sum_error(probe->index->dim_f32); /* once is room */
+    probe->top_error = vector_top_error(probe->index->dim_f32);
 }
 
 static const struct vector_block *probe_row(const struct probe *probe, size_t slot, uint32_t *row)
@@ -149,36 +154,20 @@ static void rank_exact(struct probe *probe, size_t slot)
     const struct vector_index *index = probe->index;
     uint32_t row;
     const struct vector_block *block = probe_row(probe, slot, &row);
+    size_t at = (size_t)row * index->dim_f32 / 2;
     float score;
 
-    index->kernels->dots(block->full + (size_t)row * index->dim_f32, 1, index->dim_f32, probe->full,
-                         &score);
+    index->kernels->join(block->top + at, block->rest + at, index->dim_f32, probe->joined);
+    index->kernels->dots(probe->joined, 1, index->dim_f32, probe->full, &score);
     probe->scratch->picked_last++;
     best_add(&probe->best, score, block->ids[row]);
-}
-
-static void query_f32(struct probe *probe)
-{
-    const struct vector_index *index = probe->index;
-    struct best *best = &probe->best;
-
-    for (size_t b = 0; b < index->block_count; b++) {
-        const struct vector_block *block = &index->blocks[b];
-        float *scores = probe->scratch->scores;
-
-        index->kernels->dots(block->full, block->count, index->dim_f32, probe->full, scores);
-        for (uint32_t row = 0; row < block->count; row++) {
-            if (scores[row] >= best->floor)
-                best_add(best, scores[row], block->ids[row]);
-        }
-    }
 }
 
 /* How far a score from rounded vectors can be off. With x = x' + dx and q = q' + dq, x and q of
  * length 1: |x.q - x'.q'| = |dx.q + x'.dq| <= |dx| + (1 + |dx|) |dq|. */
 static inline float score_error(const struct probe *probe, float row_loss)
 {
-    return probe->certainty * (row_loss + (1 + row_loss) * probe->loss.byte) + ROUNDING;
+    return probe->certainty * (row_loss + (1 + row_loss) * probe->loss.byte) + probe->sum_error;
 }
 
 /* dot is the sum of products with the upper halves h; the byte is near 16 h + 8 - 128. */
@@ -208,8 +197,18 @@ static void rank_by_bytes(struct probe *probe, size_t slot)
         rank_exact(probe, slot);
 }
 
-/* The largest score that each row of a block can have. */
-static void block_upper(struct probe *probe, const struct vector_block *block, float *upper)
+/* The largest score that each row of a block can have, judged by the tops of its numbers. */
+static void upper_by_tops(struct probe *probe, const struct vector_block *block, float *upper)
+{
+    const struct vector_index *index = probe->index;
+
+    index->kernels->dots_top(block->top, block->count, index->dim_f32, probe->full, upper);
+    for (uint32_t row = 0; row < block->count; row++)
+        upper[row] += probe->top_error;
+}
+
+/* The same, judged by the upper halves of its bytes. */
+static void upper_by_bytes(struct probe *probe, const struct vector_block *block, float *upper)
 {
     const struct vector_index *index = probe->index;
     int32_t dots[PART];
@@ -236,9 +235,15 @@ static bool any_reaches(const float *upper, float floor)
     return reaches != 0;
 }
 
-/* Picks the rows that can be among the k, judged by their upper halves. `least` holds the k best of
- * what rows have at least: a row that cannot reach the worst of them is out. Its floor rises on the
- * way, so rows picked early are looked at once more by the caller. */
+/* How far the score of a row lies below its largest one at most. */
+static float upper_span(const struct probe *probe, struct vector_loss loss)
+{
+    return 2 * (probe->mode == VECTOR_F32 ? probe->top_error : score_error(probe, loss.high));
+}
+
+/* Picks the rows that can be among the k, judged by what is read of all rows. `least` holds the k
+ * best of what rows have at least: a row that cannot reach the worst of them is out. Its floor
+ * rises on the way, so rows picked early are looked at once more by the caller. */
 static size_t pick_candidates(struct probe *probe, struct best *least)
 {
     const struct vector_index *index = probe->index;
@@ -250,7 +255,10 @@ static size_t pick_candidates(struct probe *probe, struct best *least)
     for (size_t b = 0; b < index->block_count; b++) {
         const struct vector_block *block = &index->blocks[b];
 
-        block_upper(probe, block, upper);
+        if (probe->mode == VECTOR_F32)
+            upper_by_tops(probe, block, upper);
+        else
+            upper_by_bytes(probe, block, upper);
         for (uint32_t row = 0; row < block->count; row++) {
             if (row % GROUP == 0 && row + GROUP <= block->count &&
                 !any_reaches(upper + row, least->floor)) {
@@ -260,8 +268,7 @@ static size_t pick_candidates(struct probe *probe, struct best *least)
             if (upper[row] < least->floor)
                 continue;
             picked[count++] = (uint32_t)(first + row);
-            best_add(least, upper[row] - 2 * score_error(probe, block->losses[row].high),
-                     first + row);
+            best_add(least, upper[row] - upper_span(probe, block->losses[row]), first + row);
         }
         first += block->count;
         upper += block->count;
@@ -269,7 +276,7 @@ static size_t pick_candidates(struct probe *probe, struct best *least)
     return count;
 }
 
-static void query_bytes(struct probe *probe)
+static void query_bounds(struct probe *probe)
 {
     const float *upper = probe->scratch->scores;
     const uint32_t *picked = probe->scratch->picked;
@@ -283,7 +290,11 @@ static void query_bytes(struct probe *probe)
         probe->scratch->scores[least.hits[i].id] = -INFINITY;
     }
     for (size_t i = 0; i < count; i++) {
-        if (upper[picked[i]] >= probe->best.floor)
+        if (upper[picked[i]] < probe->best.floor)
+            continue;
+        if (probe->mode == VECTOR_F32)
+            rank_exact(probe, picked[i]);
+        else
             rank_by_bytes(probe, picked[i]);
     }
 }
@@ -369,6 +380,7 @@ size_t vector_index_query(const struct vector_index *index, struct vector_scratc
     ENSURE(k >= 1 && k <= VECTOR_K_MAX);
     probe.index = index;
     probe.scratch = scratch;
+    probe.mode = mode;
     probe.best = (struct best){ .hits = out, .k = k, .floor = -INFINITY };
     if (index->count < k)
         probe.best.k = (unsigned)index->count;
@@ -376,13 +388,11 @@ size_t vector_index_query(const struct vector_index *index, struct vector_scratc
     scratch->picked_last = 0;
     if (index->count == 0 || !vector_unit(index, query, probe.full))
         return 0;
-    probe_init(&probe, mode);
-    if (mode == VECTOR_F32)
-        query_f32(&probe);
-    else if (mode == VECTOR_BIT)
+    probe_init(&probe);
+    if (mode == VECTOR_BIT)
         query_bit(&probe);
     else
-        query_bytes(&probe);
+        query_bounds(&probe);
     qsort(out, probe.best.count, sizeof(*out), hit_order);
     return probe.best.count;
 }
