@@ -60,6 +60,7 @@ const commands = [
   ]],
   ["vector", [
     ["f32Us", "10 nearest of 100,000, exact f32", "max", 2200, 350, "us"],
+    ["f32SpeedupOverScan", "reading every row in full / the same", "min", 1.5, 2, "x"],
     ["certifiedUs", "the same, certified from int8", "max", 500, 350, "us"],
     ["int8SpeedupOverNumpy", "int8 / numpy", "min", 2, 10, "x"],
   ]],

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vector: the k nearest of N rows by cosine, one query at a time, in each of the index's modes,
- * beside numpy's `X @ q` with argpartition over the same rows and queries. All times are CPU time
+ * beside a plain scan (the product with every row in full, by the same kernels) and numpy's `X @ q`
+ * with argpartition, over the same rows and queries. All times are CPU time
  * of one thread: the median over the queries, the best of the rounds. */
 #include <fcntl.h>
 #include <math.h>
@@ -20,8 +21,9 @@
 enum {
     QUERIES = 200,
     ROUNDS = 3,
-    CENTRES = 500, /* topics of the drawn rows */
-    MODES = 4,
+    CENTRES = 500,         /* topics of the drawn rows */
+    SCAN = VECTOR_BIT + 1, /* beside the index's modes */
+    MODES,
 };
 
 /* Prints the median in microseconds. The products read the matrix once per query, as ours do. */
@@ -158,11 +160,73 @@ struct run {
     const struct matrix *queries;
     unsigned k;
     struct vector_scratch scratch;
-    struct vector_hit *hits; /* queries x k */
-    double picked;           /* rows read in full per query */
+    const struct matrix *units; /* the rows with length 1, for the plain scan */
+    float *scores;              /* and what it computes */
+    struct vector_hit *hits;    /* queries x k */
+    double picked;              /* rows read in full per query */
 };
 
-static double round_us(struct run *run, enum vector_mode mode)
+/* To length 1 as an index does it; rows of zeros stay. */
+static void row_unit(const float *row, size_t dim, float *out)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < dim; i++)
+        sum += (double)row[i] * row[i];
+    for (size_t i = 0; i < dim; i++)
+        out[i] = (float)(row[i] * (sum > 0 ? 1 / sqrt(sum) : 0));
+}
+
+/* In a table as the index has them, large pages and all. */
+static struct matrix matrix_units(const struct matrix *rows)
+{
+    size_t dim = vector_pad(rows->dim, VECTOR_F32_STEP);
+    struct matrix units = { rows->rows, dim, vector_table_alloc(rows->rows * dim * sizeof(float)) };
+
+    if (units.values == NULL)
+        bench_fail("no memory for the rows");
+    for (size_t i = 0; i < rows->rows; i++)
+        row_unit(rows->values + i * rows->dim, rows->dim, units.values + i * dim);
+    return units;
+}
+
+/* Rows come with rising ids, so of equal scores the first one stays in front. */
+static void scan(struct run *run, const float *query, struct vector_hit *hits)
+{
+    const struct matrix *units = run->units;
+    float unit[VECTOR_DIM_MAX];
+    size_t count = 0;
+
+    memset(unit, 0, sizeof(unit));
+    row_unit(query, run->queries->dim, unit);
+    vector_kernels_best()->dots(units->values, units->rows, units->dim, unit, run->scores);
+    for (size_t row = 0; row < units->rows; row++) {
+        size_t at = count;
+
+        if (count == run->k && run->scores[row] <= hits[count - 1].score)
+            continue;
+        if (count == run->k)
+            at--;
+        else
+            count++;
+        for (; at > 0 && hits[at - 1].score < run->scores[row]; at--)
+            hits[at] = hits[at - 1];
+        hits[at] = (struct vector_hit){ row, run->scores[row] };
+    }
+}
+
+static void run_query(struct run *run, unsigned mode, size_t query)
+{
+    const float *values = run->queries->values + query * run->queries->dim;
+    struct vector_hit *hits = run->hits + query * run->k;
+
+    if (mode == SCAN)
+        scan(run, values, hits);
+    else
+        (void)vector_index_query(run->index, &run->scratch, mode, values, run->k, hits);
+}
+
+static double round_us(struct run *run, unsigned mode)
 {
     double times[QUERIES];
     size_t n = run->queries->rows < QUERIES ? run->queries->rows : QUERIES;
@@ -171,9 +235,7 @@ static double round_us(struct run *run, enum vector_mode mode)
     for (size_t q = 0; q < run->queries->rows; q++) {
         double from = bench_thread_cpu_us();
 
-        (void)vector_index_query(run->index, &run->scratch, mode,
-                                 run->queries->values + q * run->queries->dim, run->k,
-                                 run->hits + q * run->k);
+        run_query(run, mode, q);
         if (q < n)
             times[q] = bench_thread_cpu_us() - from;
         run->picked += run->scratch.picked_last / (double)run->queries->rows;
@@ -219,15 +281,19 @@ static void report(const struct bench_args *args, const struct matrix *rows,
     bench_report_number(&report, "dim", (double)rows->dim);
     bench_report_number(&report, "k", k);
     bench_report_number(&report, "insertUs", put_us);
+    bench_report_number(&report, "f32ScanUs", us[SCAN]);
     bench_report_number(&report, "f32Us", us[VECTOR_F32]);
     bench_report_number(&report, "certifiedUs", us[VECTOR_CERTIFIED]);
     bench_report_number(&report, "int8Us", us[VECTOR_INT8]);
     bench_report_number(&report, "bitUs", us[VECTOR_BIT]);
+    bench_report_number(&report, "f32Recall", recalls[VECTOR_F32]);
     bench_report_number(&report, "certifiedRecall", recalls[VECTOR_CERTIFIED]);
     bench_report_number(&report, "int8Recall", recalls[VECTOR_INT8]);
     bench_report_number(&report, "bitRecall", recalls[VECTOR_BIT]);
+    bench_report_number(&report, "f32RowsInFull", picked[VECTOR_F32]);
     bench_report_number(&report, "certifiedRowsInFull", picked[VECTOR_CERTIFIED]);
     bench_report_number(&report, "bitRowsInFull", picked[VECTOR_BIT]);
+    bench_report_number(&report, "f32SpeedupOverScan", us[SCAN] / us[VECTOR_F32]);
     if (numpy > 0) {
         bench_report_number(&report, "numpyUs", numpy);
         bench_report_number(&report, "f32SpeedupOverNumpy", numpy / us[VECTOR_F32]);
@@ -254,8 +320,9 @@ int bench_vector_main(const struct bench_args *args)
     struct matrix queries = queries_path != NULL ? matrix_read(queries_path)
                                                  : matrix_draw(QUERIES, rows.dim, &rows, .3f);
     struct vector_index *index = vector_index_create((unsigned)rows.dim);
-    struct run run = { .index = index, .queries = &queries, .k = k };
-    double us[MODES] = { INFINITY, INFINITY, INFINITY, INFINITY };
+    struct matrix units = matrix_units(&rows);
+    struct run run = { .index = index, .queries = &queries, .k = k, .units = &units };
+    double us[MODES];
     struct vector_hit *hits[MODES];
     double recalls[MODES];
     double picked[MODES];
@@ -271,8 +338,11 @@ int bench_vector_main(const struct bench_args *args)
     }
     put_us = (bench_thread_cpu_us() - put_us) / (double)rows.rows;
     vector_scratch_init(&run.scratch);
-    for (unsigned mode = 0; mode < MODES; mode++)
+    run.scores = mem_alloc(rows.rows * sizeof(*run.scores));
+    for (unsigned mode = 0; mode < MODES; mode++) {
         hits[mode] = mem_zalloc(queries.rows * k * sizeof(**hits));
+        us[mode] = INFINITY;
+    }
     for (int round = 0; round < ROUNDS; round++) {
         for (unsigned mode = 0; mode < MODES; mode++) {
             run.hits = hits[mode];
@@ -281,13 +351,15 @@ int bench_vector_main(const struct bench_args *args)
         }
     }
     for (unsigned mode = 0; mode < MODES; mode++)
-        recalls[mode] = recall(hits[VECTOR_F32], hits[mode], queries.rows, k);
+        recalls[mode] = recall(hits[SCAN], hits[mode], queries.rows, k);
     if (out_path != NULL)
         ids_write(out_path, hits[VECTOR_CERTIFIED], queries.rows, k);
     report(args, &rows, &queries, k, us, recalls, picked, put_us);
     for (unsigned mode = 0; mode < MODES; mode++)
         free(hits[mode]);
     vector_scratch_fini(&run.scratch);
+    vector_table_free(units.values);
+    free(run.scores);
     vector_index_destroy(&index);
     free(centres.values);
     free(rows.values);
