@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The features that measurements left standing: words and pairs, the sentence's ends, character
  * grams inside words (which survive typos), one to three CJK characters (which need no segmenter).
- * Skip-grams, trigrams of words and unordered pairs gave nothing. */
+ * Skip-grams, trigrams of words and unordered pairs gave nothing; pairs of the words between which
+ * only function words stand did. */
 #include "intent_feature_priv.h"
 
 #include <math.h>
@@ -17,9 +18,6 @@ enum {
     KINDS = TEXT_GRAM_WORD | TEXT_GRAM_CHAR2 | TEXT_GRAM_CHAR3 | TEXT_GRAM_CHAR4 | TEXT_GRAM_CHAR5 |
             TEXT_GRAM_CJK1 | TEXT_GRAM_CJK2 | TEXT_GRAM_CJK3 | TEXT_GRAM_MASK | TEXT_GRAM_STEM,
     WHOLE = TEXT_GRAM_STEM | TEXT_GRAM_MASK, /* beside the words themselves */
-    CLASS_KINDS = TEXT_GRAM_STEM | TEXT_GRAM_CJK1 | TEXT_GRAM_CJK2 | TEXT_GRAM_CJK3,
-    CLASS_WORD_GRAMS_MAX = 8,
-    CLASS_WORDS_MAX = 4096, /* of the list; it has half of that */
     TOKENS = TEXT_GRAM_WORD | TEXT_GRAM_CJK1,
     WORDS = TEXT_GRAM_WORD | TEXT_GRAM_CJK1 | TEXT_GRAM_CJK2, /* what vectors are learned of */
 };
@@ -34,47 +32,24 @@ enum role {
     ROLE_BORDER, /* stands for what is before the first and after the last token */
     ROLE_CLASS,
     ROLE_CLASS_PAIR,
-    ROLE_KIND,
-    ROLE_KIND_PAIR,
+    ROLE_SENSE,
+    ROLE_SENSE_PAIR,
+    ROLE_TOPIC,
+    ROLE_CONTENT_PAIR,
 };
 
-static void class_word_add(struct intent_reader *reader, struct slice word, uint32_t class)
+static uint32_t lines_crc(uint32_t crc, const char *const *lines, size_t count)
 {
-    struct text_gram grams[CLASS_WORD_GRAMS_MAX];
-    size_t count = text_grams(reader->stemmer, word, CLASS_KINDS, grams, CLASS_WORD_GRAMS_MAX);
-
-    for (size_t i = 0; i < count; i++) {
-        if (grams[i].len == word.len &&
-            intent_slots_find(reader->classes, reader->class_mask, grams[i].hash) < 0)
-            intent_slots_put(reader->classes, reader->class_mask, grams[i].hash, class);
-    }
-}
-
-static void classes_make(struct intent_reader *reader)
-{
-    uint32_t slots = intent_slots_for(CLASS_WORDS_MAX);
-
-    reader->classes = mem_zalloc(slots * sizeof(*reader->classes));
-    reader->class_mask = slots - 1;
-    for (uint32_t class = 0; class < intent_classes_count; class ++) {
-        const char *at = intent_classes[class];
-
-        while (*at != '\0') {
-            size_t len = strcspn(at, " ");
-
-            class_word_add(reader, slice_make(at, len), class);
-            at += len + strspn(at + len, " ");
-        }
-    }
+    for (size_t i = 0; i < count; i++)
+        crc = crc32c(crc, lines[i], strlen(lines[i]) + 1);
+    return crc;
 }
 
 uint32_t intent_lists_crc(void)
 {
-    uint32_t crc = 0;
+    uint32_t crc = lines_crc(0, intent_classes, intent_classes_count);
 
-    for (size_t i = 0; i < intent_classes_count; i++)
-        crc = crc32c(crc, intent_classes[i], strlen(intent_classes[i]) + 1);
-    return crc;
+    return lines_crc(crc, intent_function_words, intent_function_words_count);
 }
 
 struct intent_reader *intent_reader_create(void)
@@ -82,7 +57,7 @@ struct intent_reader *intent_reader_create(void)
     struct intent_reader *reader = mem_zalloc(sizeof(*reader));
 
     reader->stemmer = text_stemmer_create();
-    classes_make(reader);
+    reader->senses = intent_sense_table_get();
     return reader;
 }
 
@@ -91,7 +66,6 @@ void intent_reader_destroy(struct intent_reader **reader)
     if (*reader == NULL)
         return;
     text_stemmer_destroy(&(*reader)->stemmer);
-    free((*reader)->classes);
     free(*reader);
     *reader = NULL;
 }
@@ -170,28 +144,88 @@ static void add_classes(struct intent_reader *reader, const struct intent_words 
             uint64_t class = end ? ROLE_BORDER : class_of(words, token, level);
 
             if (!end)
-                add(reader, intent_mix(ROLE_CLASS, intent_mix(level, class)), INTENT_GROUP_CLASS,
+                add(reader, intent_mix(ROLE_CLASS, intent_mix(level, class)), INTENT_GROUP_CLUSTER,
                     token->start, token->len);
             add(reader, intent_mix(ROLE_CLASS_PAIR, intent_mix(intent_mix(level, last), class)),
-                INTENT_GROUP_CLASS, token->start, token->len);
+                INTENT_GROUP_CLUSTER, token->start, token->len);
             last = class;
         }
     }
 }
 
-/* The built-in class of a gram, and the pair that it makes with what stood before. */
-static void add_kind(struct intent_reader *reader, const struct text_gram *gram, uint64_t *last)
+static void add_senses(struct intent_reader *reader, const struct intent_senses *senses,
+                       uint32_t start, size_t len)
 {
-    int64_t class = intent_slots_find(reader->classes, reader->class_mask, gram->hash);
-    uint64_t kind = class >= 0 ? intent_mix(ROLE_KIND, (uint64_t) class) : gram->hash;
+    for (unsigned i = 0; i < senses->count; i++) {
+        add(reader, intent_mix(ROLE_SENSE, senses->of[i].class), INTENT_GROUP_CLASS, start, len);
+        add(reader, intent_mix(ROLE_TOPIC, senses->of[i].topic), INTENT_GROUP_CLASS, start, len);
+    }
+}
 
-    if (class >= 0)
-        add(reader, kind, INTENT_GROUP_CLASS, gram->start, gram->len);
-    if (gram->kind == TEXT_GRAM_STEM)
-        add(reader, intent_mix(ROLE_KIND_PAIR, intent_mix(*last, kind)), INTENT_GROUP_CLASS,
-            gram->start, gram->len);
-    if (class >= 0 || gram->kind == TEXT_GRAM_STEM)
-        *last = kind;
+/* A word and the one before it, by their first senses where they have one. */
+static void add_sense_pair(struct intent_reader *reader, uint64_t before, uint64_t sense,
+                           uint32_t start, size_t len)
+{
+    add(reader, intent_mix(ROLE_SENSE_PAIR, intent_mix(before, sense)), INTENT_GROUP_CLASS, start,
+        len);
+}
+
+static uint64_t sense_of(const struct intent_senses *senses, uint64_t other)
+{
+    return senses != NULL && senses->count > 0 ? intent_mix(ROLE_SENSE, senses->of[0].class)
+                                               : other;
+}
+
+/* What stood before the next word. */
+struct trail {
+    uint64_t sense;
+    uint64_t content; /* the last word that is no function word */
+    uint32_t content_start;
+};
+
+static void add_stem(struct intent_reader *reader, const struct text_gram *gram,
+                     struct trail *trail)
+{
+    const struct intent_senses *senses = intent_senses_find(reader->senses, gram->hash);
+    uint64_t sense = sense_of(senses, gram->hash);
+
+    if (senses != NULL)
+        add_senses(reader, senses, gram->start, gram->len);
+    add_sense_pair(reader, trail->sense, sense, gram->start, gram->len);
+    trail->sense = sense;
+    if (senses != NULL && senses->function)
+        return;
+    add(reader, intent_mix(ROLE_CONTENT_PAIR, intent_mix(trail->content, gram->hash)),
+        INTENT_GROUP_WORD, trail->content_start, gram->start + gram->len - trail->content_start);
+    trail->content = gram->hash;
+    trail->content_start = gram->start;
+}
+
+/* CJK words are not divided by spaces: those of the lists are kept that do not lie inside another.
+ * Grams come by their ends, at one end the shorter ones first, so a later one is never inside. */
+static void keep_cjk(struct intent_reader *reader, const struct text_gram *gram)
+{
+    const struct intent_senses *senses = intent_senses_find(reader->senses, gram->hash);
+
+    if (senses == NULL)
+        return;
+    while (reader->cjk_count > 0 && reader->cjk[reader->cjk_count - 1].start >= gram->start)
+        reader->cjk_count--;
+    reader->cjk[reader->cjk_count++] = (struct intent_cjk_word){ gram->start, gram->len, senses };
+}
+
+static void add_cjk(struct intent_reader *reader)
+{
+    uint64_t last = ROLE_BORDER;
+
+    for (size_t i = 0; i < reader->cjk_count; i++) {
+        const struct intent_cjk_word *word = &reader->cjk[i];
+        uint64_t sense = sense_of(word->senses, ROLE_BORDER);
+
+        add_senses(reader, word->senses, word->start, word->len);
+        add_sense_pair(reader, last, sense, word->start, word->len);
+        last = sense;
+    }
 }
 
 static void add_word(struct intent_reader *reader, const struct intent_words *words, uint64_t hash)
@@ -220,13 +254,14 @@ static void mean_make(struct intent_reader *reader, const struct intent_words *w
 
 void intent_read(struct intent_reader *reader, const struct intent_words *words, struct slice text)
 {
-    uint64_t last = ROLE_BORDER;
+    struct trail trail = { ROLE_BORDER, ROLE_BORDER, 0 };
     size_t grams;
 
     if (words != NULL && words->count == 0)
         words = NULL;
     reader->count = 0;
     reader->token_count = 0;
+    reader->cjk_count = 0;
     reader->word_count = 0;
     reader->has_vector = false;
     reader->normalised =
@@ -238,8 +273,10 @@ void intent_read(struct intent_reader *reader, const struct intent_words *words,
 
         if (words != NULL && (gram->kind & WORDS) != 0)
             add_word(reader, words, gram->hash);
-        if ((gram->kind & CLASS_KINDS) != 0)
-            add_kind(reader, gram, &last);
+        if (gram->kind == TEXT_GRAM_STEM)
+            add_stem(reader, gram, &trail);
+        else if ((gram->kind & INTENT_SENSE_KINDS) != 0)
+            keep_cjk(reader, gram);
         if ((gram->kind & TOKENS) != 0)
             reader->tokens[reader->token_count++] = *gram;
         if ((gram->kind & TEXT_GRAM_WORD) == 0)
@@ -247,6 +284,7 @@ void intent_read(struct intent_reader *reader, const struct intent_words *words,
                 (gram->kind & WHOLE) != 0 ? INTENT_GROUP_WORD : INTENT_GROUP_CHAR, gram->start,
                 gram->len);
     }
+    add_cjk(reader);
     add_tokens(reader);
     if (words != NULL && reader->token_count > 0) {
         add_classes(reader, words);

@@ -7,16 +7,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "intent_sense_priv.h"
 #include "intent_words_priv.h"
 #include "slice.h"
 #include "text.h"
 
 /* Groups are scaled apart, so that the many character grams do not drown the few words. */
 enum intent_group {
-    INTENT_GROUP_WORD,  /* words, stems, pairs, first and last, masks; CJK characters and pairs */
-    INTENT_GROUP_CHAR,  /* grams of 2 to 5 characters inside words, 1 to 3 CJK characters */
-    INTENT_GROUP_CLASS, /* which clusters of words stand there */
-    INTENT_GROUP_DENSE, /* the mean of the words' vectors */
+    INTENT_GROUP_WORD,    /* words, stems, pairs, first and last, masks; CJK characters and pairs */
+    INTENT_GROUP_CHAR,    /* grams of 2 to 5 characters inside words, 1 to 3 CJK characters */
+    INTENT_GROUP_CLASS,   /* which senses the words have, and topics; pairs of senses */
+    INTENT_GROUP_CLUSTER, /* which clusters of the log's words stand there, and pairs */
+    INTENT_GROUP_DENSE,   /* the mean of the words' vectors */
     INTENT_GROUPS,
 };
 
@@ -37,16 +39,23 @@ struct intent_feature {
     uint16_t group;
 };
 
+struct intent_cjk_word {
+    uint32_t start;
+    uint32_t len;
+    const struct intent_senses *senses;
+};
+
 struct intent_reader {
     struct text_stemmer *stemmer;
-    struct intent_slot *classes; /* hash of a stem or of CJK characters -> line of the list */
-    uint32_t class_mask;
+    const struct intent_sense_table *senses;
     struct slice normalised;
     size_t count;
     struct intent_feature features[INTENT_FEATURES_MAX];
     size_t token_count;
     struct text_gram tokens[TEXT_GRAMS_PER_MESSAGE]; /* words and CJK characters, in order */
     struct text_gram grams[TEXT_GRAMS_PER_MESSAGE];
+    size_t cjk_count;
+    struct intent_cjk_word cjk[TEXT_GRAMS_PER_MESSAGE]; /* words of the lists, in order */
     char bytes[TEXT_NORM_BYTES_MAX];
     bool has_vector;
     float vector[INTENT_WORDS_STRIDE]; /* of length 1 */

@@ -10,8 +10,13 @@
 extern const char *const intent_negatives[];
 extern const size_t intent_negatives_count;
 
-/* Words that mean nearly the same, a class a line (words-*.txt). */
+/* Words that mean nearly the same, a class a line; "[name]" begins a topic of classes
+ * (words-*.txt). */
 extern const char *const intent_classes[];
 extern const size_t intent_classes_count;
+
+/* Words that say little about what a text is about (function-words-*.txt). */
+extern const char *const intent_function_words[];
+extern const size_t intent_function_words_count;
 
 #endif
