@@ -19,7 +19,7 @@
 
 enum {
     INTENT_TOP_MAX = 10,
-    INTENT_MODEL_VERSION = 2,
+    INTENT_MODEL_VERSION = 3,
     /* 150 intents take 4 MB; 10,000 intents of few examples each stay below this. */
     INTENT_MODEL_BYTES_MAX = 512 * 1024 * 1024,
     INTENT_CAUSES_MAX = 64,

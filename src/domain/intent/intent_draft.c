@@ -12,8 +12,11 @@ enum {
     /* What features may take in the file of a model of some hundred intents, so that a thousand
      * open models stay below 4 GB. The rest of the features carry a fifth of a point, if that. */
     FILE_FEATURES_BYTES = 3350 * 1000,
+    /* In best quality, with the log's words; the file is to stay below 10 MB. */
+    FILE_BEST_BYTES = 8700 * 1000,
     SPELL_TOKENS_MAX = 16 * 1024 * 1024, /* words of examples beyond it are not counted */
-    FEATURE_BYTES = 25,   /* beside its row: weight, scale, group, its share of the slots */
+    FEATURE_BYTES = 25, /* beside its row: weight, scale, group, its share of the slots */
+    BYTE_MAX = 127,
     FEATURES_MIN = 16000, /* for thousands of intents a row is long, and still they need these */
 };
 
@@ -48,14 +51,41 @@ static int number_order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static size_t units(const struct intent_draft *draft)
+{
+    return (size_t)draft->net_count * INTENT_NET_UNITS;
+}
+
+/* Of one feature. */
+static size_t net_bytes(const struct intent_draft *draft)
+{
+    return draft->net_count > 0 ? units(draft) + sizeof(float) : 0;
+}
+
+static uint64_t words_bytes(const struct intent_header *header)
+{
+    return header->word_slots * sizeof(struct intent_slot) +
+           header->words *
+               (INTENT_WORDS_STRIDE + sizeof(float) + INTENT_WORDS_LEVELS * sizeof(uint16_t));
+}
+
+static size_t features_bytes(const struct writer *writer)
+{
+    uint64_t words = words_bytes(&writer->header);
+
+    if (!writer->draft->large)
+        return FILE_FEATURES_BYTES;
+    return words < FILE_BEST_BYTES - FILE_FEATURES_BYTES ? FILE_BEST_BYTES - words
+                                                         : FILE_FEATURES_BYTES;
+}
+
 /* Words and the dense features stay in any case, then those of the most worth. Common features keep
  * their place in front: their rows then lie together. */
 static void features_keep(struct writer *writer)
 {
     const struct intent_draft *draft = writer->draft;
     struct ranked *ranked = mem_alloc(draft->features * sizeof(*ranked));
-    size_t bytes = (size_t)FILE_FEATURES_BYTES * (draft->large ? 2 : 1);
-    size_t count = bytes / (draft->lanes + FEATURE_BYTES);
+    size_t count = features_bytes(writer) / (draft->lanes + FEATURE_BYTES + net_bytes(draft));
 
     if (count < FEATURES_MIN)
         count = FEATURES_MIN;
@@ -128,6 +158,43 @@ static void features_write(struct writer *writer)
         }
     }
     memcpy(section(writer, INTENT_SECTION_BIAS), draft->bias, draft->lanes * sizeof(float));
+}
+
+/* A feature's row in all nets, rounded to bytes of one scale. */
+static float net_row_round(const struct intent_draft *draft, uint32_t feature, int8_t *out)
+{
+    size_t start = (size_t)feature * INTENT_NET_UNITS;
+    float largest = 0;
+
+    for (size_t u = 0; u < units(draft); u++)
+        largest = fmaxf(largest,
+                        fabsf(draft->nets[u / INTENT_NET_UNITS].in[start + u % INTENT_NET_UNITS]));
+    for (size_t u = 0; u < units(draft) && largest > 0; u++)
+        out[u] = (int8_t)lrintf(draft->nets[u / INTENT_NET_UNITS].in[start + u % INTENT_NET_UNITS] /
+                                largest * BYTE_MAX);
+    return largest / BYTE_MAX;
+}
+
+static void nets_write(struct writer *writer)
+{
+    const struct intent_draft *draft = writer->draft;
+    float *scales = section(writer, INTENT_SECTION_NET_SCALES);
+    int8_t *rows = section(writer, INTENT_SECTION_NET_ROWS);
+    float *in_bias = section(writer, INTENT_SECTION_NET_IN_BIAS);
+    float *out = section(writer, INTENT_SECTION_NET_OUT);
+    float *out_bias = section(writer, INTENT_SECTION_NET_OUT_BIAS);
+
+    for (unsigned n = 0; n < draft->net_count; n++) {
+        const struct intent_net *net = &draft->nets[n];
+        size_t numbers = INTENT_NET_UNITS * net->lanes;
+
+        memcpy(in_bias + (size_t)n * INTENT_NET_UNITS, net->in_bias,
+               INTENT_NET_UNITS * sizeof(float));
+        memcpy(out + n * numbers, net->out, numbers * sizeof(float));
+        memcpy(out_bias + n * net->lanes, net->out_bias, net->lanes * sizeof(float));
+    }
+    for (size_t i = 0; i < writer->header.features && draft->net_count > 0; i++)
+        scales[i] = net_row_round(draft, writer->kept[i], rows + i * units(draft));
 }
 
 struct keyed {
@@ -315,6 +382,11 @@ static uint64_t sections_place(struct writer *writer)
         [INTENT_SECTION_SPELL_OFFSETS] =
             header->spell_words > 0 ? (header->spell_words + UINT64_C(1)) * sizeof(uint32_t) : 0,
         [INTENT_SECTION_SPELL_TEXT] = writer->speller.offsets[header->spell_words],
+        [INTENT_SECTION_NET_SCALES] = header->nets > 0 ? header->features * sizeof(float) : 0,
+        [INTENT_SECTION_NET_ROWS] = header->features * units(writer->draft),
+        [INTENT_SECTION_NET_IN_BIAS] = units(writer->draft) * sizeof(float),
+        [INTENT_SECTION_NET_OUT] = units(writer->draft) * header->lanes * sizeof(float),
+        [INTENT_SECTION_NET_OUT_BIAS] = header->nets * header->lanes * sizeof(float),
         [INTENT_SECTION_WORD_SLOTS] = header->word_slots * sizeof(struct intent_slot),
         [INTENT_SECTION_WORD_ROWS] = (uint64_t)header->words * INTENT_WORDS_STRIDE,
         [INTENT_SECTION_WORD_SCALES] = header->words * sizeof(float),
@@ -346,6 +418,7 @@ enum err_code intent_draft_write(const struct intent_draft *draft, struct intent
     header->text_form = TEXT_FORM_VERSION;
     header->classes = draft->classes;
     header->lanes = draft->lanes;
+    header->nets = draft->net_count;
     header->words = draft->lexicon->words.count;
     header->word_slots = draft->lexicon->slot_count;
     speller_make(&writer.speller, draft->set, reader);
@@ -367,6 +440,7 @@ enum err_code intent_draft_write(const struct intent_draft *draft, struct intent
     names_write(&writer);
     slots_write(&writer);
     features_write(&writer);
+    nets_write(&writer);
     exact_write(&writer, keyed);
     spell_write(&writer);
     words_write(&writer);

@@ -18,11 +18,13 @@ struct intent_draft {
     const uint8_t *groups;
     const float *worth; /* how much it moves the scores of the examples */
     const float *group_weights;
-    bool large; /* twice as many features: best quality */
+    bool large; /* best quality: more features */
     /* As in the file, for all features. */
     const int8_t *rows;
     const float *scales;
     const float *bias;
+    const struct intent_net *nets;
+    unsigned net_count;
     const struct intent_calibration *calibration;
 };
 

@@ -52,7 +52,10 @@ static bool sizes_make_sense(const struct intent_header *header)
     bool words = header->words > 0 ? slots_make_sense(header->word_slots, header->words)
                                    : header->word_slots == 0;
 
-    return header->classes >= 1 && header->classes <= EXAMPLES_INTENTS_MAX &&
+    bool nets =
+        header->nets == 0 || (header->nets == INTENT_NETS && header->lanes <= INTENT_BLOCK_LANES);
+
+    return nets && header->classes >= 1 && header->classes <= EXAMPLES_INTENTS_MAX &&
            header->lanes == vector_pad(header->classes + 1, VECTOR_F32_STEP) &&
            slots_make_sense(header->slots, header->features) && header->features >= 1 && words &&
            spell;
@@ -61,6 +64,11 @@ static bool sizes_make_sense(const struct intent_header *header)
 static uint64_t blocks(const struct intent_header *header)
 {
     return (header->lanes + INTENT_BLOCK_LANES - 1) / INTENT_BLOCK_LANES;
+}
+
+static uint64_t units(const struct intent_header *header)
+{
+    return header->nets * UINT64_C(1) * INTENT_NET_UNITS;
 }
 
 /* The size that a section must have; names are checked apart. */
@@ -93,6 +101,16 @@ static uint64_t section_bytes(const struct intent_header *header, enum intent_se
         return header->spell_words > 0 ? (header->spell_words + UINT64_C(1)) * sizeof(uint32_t) : 0;
     case INTENT_SECTION_SPELL_TEXT:
         return header->sections[section].bytes; /* checked with the offsets */
+    case INTENT_SECTION_NET_SCALES:
+        return header->nets > 0 ? header->features * sizeof(float) : 0;
+    case INTENT_SECTION_NET_ROWS:
+        return header->features * units(header);
+    case INTENT_SECTION_NET_IN_BIAS:
+        return units(header) * sizeof(float);
+    case INTENT_SECTION_NET_OUT:
+        return units(header) * header->lanes * sizeof(float);
+    case INTENT_SECTION_NET_OUT_BIAS:
+        return header->nets * (uint64_t)header->lanes * sizeof(float);
     case INTENT_SECTION_EXACT:
         return header->exact * (uint64_t)sizeof(struct intent_exact);
     default:
@@ -203,20 +221,35 @@ static bool exact_fit(const struct intent_model *model)
     return true;
 }
 
+static bool are_finite(const float *numbers, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        if (!isfinite(numbers[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool nets_fit(const struct intent_model *model)
+{
+    const struct intent_header *header = model->header;
+
+    if (header->nets == 0)
+        return true;
+    return are_finite(model->net_scales, header->features) &&
+           are_finite(model->nets[0].in_bias, units(header)) &&
+           are_finite(model->nets[0].out, units(header) * header->lanes) &&
+           are_finite(model->nets[0].out_bias, header->nets * (uint64_t)header->lanes);
+}
+
 static bool numbers_are_finite(const struct intent_model *model)
 {
     const struct intent_calibration *c = &model->header->calibration;
 
-    for (uint32_t i = 0; i < model->header->lanes; i++) {
-        if (!isfinite(model->bias[i]))
-            return false;
-    }
-    for (unsigned g = 0; g < INTENT_GROUPS; g++) {
-        if (!isfinite(model->header->group_weights[g]))
-            return false;
-    }
-    return isfinite(c->offset) && isfinite(c->best) && isfinite(c->margin) && isfinite(c->scope) &&
-           isfinite(c->unknown) && isfinite(c->sharpness) && isfinite(c->threshold);
+    return are_finite(model->bias, model->header->lanes) &&
+           are_finite(model->header->group_weights, INTENT_GROUPS) && isfinite(c->offset) &&
+           isfinite(c->best) && isfinite(c->margin) && isfinite(c->scope) && isfinite(c->unknown) &&
+           isfinite(c->sharpness) && isfinite(c->threshold);
 }
 
 static void model_point(struct intent_model *model, const struct intent_header *header)
@@ -253,6 +286,27 @@ static void model_point(struct intent_model *model, const struct intent_header *
     };
 }
 
+static void nets_point(struct intent_model *model)
+{
+    const struct intent_header *header = model->header;
+
+    model->net_scales = section(header, INTENT_SECTION_NET_SCALES);
+    model->net_rows = section(header, INTENT_SECTION_NET_ROWS);
+    for (unsigned n = 0; n < header->nets; n++) {
+        const float *in_bias = section(header, INTENT_SECTION_NET_IN_BIAS);
+        const float *out = section(header, INTENT_SECTION_NET_OUT);
+        const float *out_bias = section(header, INTENT_SECTION_NET_OUT_BIAS);
+
+        model->nets[n] = (struct intent_net_end){
+            .columns = header->classes + 1,
+            .lanes = header->lanes,
+            .in_bias = in_bias + (size_t)n * INTENT_NET_UNITS,
+            .out = out + (size_t)n * INTENT_NET_UNITS * header->lanes,
+            .out_bias = out_bias + (size_t)n * header->lanes,
+        };
+    }
+}
+
 enum err_code intent_model_open(struct slice bytes, struct intent_model **out, struct err *err)
 {
     const struct intent_header *header = (const void *)bytes.ptr;
@@ -265,8 +319,9 @@ enum err_code intent_model_open(struct slice bytes, struct intent_model **out, s
         return err_set(err, ERR_CORRUPT, "model has sizes that do not fit");
     model = mem_zalloc(sizeof(*model));
     model_point(model, header);
+    nets_point(model);
     if (!names_fit(model) || !words_fit(model) || !spell_fits(model) || !features_fit(model) ||
-        !exact_fit(model) || !numbers_are_finite(model)) {
+        !exact_fit(model) || !nets_fit(model) || !numbers_are_finite(model)) {
         intent_model_close(&model);
         return err_set(err, ERR_CORRUPT, "model has contents that do not fit");
     }

@@ -5,6 +5,7 @@
 #define KEFU_INTENT_MODEL_PRIV_H
 
 #include "intent.h"
+#include "intent_net_priv.h"
 #include "intent_rows_priv.h"
 #include "intent_spell_priv.h"
 #include "intent_svm_priv.h"
@@ -28,6 +29,12 @@ enum intent_section {
     INTENT_SECTION_SPELL_SLOTS,   /* struct intent_slot; this and the next may be empty */
     INTENT_SECTION_SPELL_OFFSETS, /* u32 into the text, one more than words */
     INTENT_SECTION_SPELL_TEXT,
+    /* The second learner: empty without. Units are those of all nets, one net after the other. */
+    INTENT_SECTION_NET_SCALES,   /* float per feature */
+    INTENT_SECTION_NET_ROWS,     /* features x units signed bytes */
+    INTENT_SECTION_NET_IN_BIAS,  /* float per unit */
+    INTENT_SECTION_NET_OUT,      /* units x lanes floats */
+    INTENT_SECTION_NET_OUT_BIAS, /* nets x lanes floats */
     INTENT_SECTIONS,
 };
 
@@ -65,7 +72,7 @@ struct intent_header {
     uint32_t word_slots;
     uint32_t spell_words;
     uint32_t spell_slots;
-    uint32_t reserved;
+    uint32_t nets; /* 0 or INTENT_NETS */
     float group_weights[INTENT_GROUPS];
     struct intent_calibration calibration;
     struct {
@@ -90,6 +97,9 @@ struct intent_model {
     const struct intent_exact *exact;
     struct intent_words words;
     struct intent_spell spell;
+    const float *net_scales;
+    const int8_t *net_rows;
+    struct intent_net_end nets[INTENT_NETS];
 };
 
 struct intent_scratch {
@@ -99,7 +109,9 @@ struct intent_scratch {
     size_t lanes;                        /* capacity of scores */
     float *scores;                       /* of all columns */
     float *scores_before;                /* of the text as written, when it has typing errors */
-    float values[INTENT_ROW_MAX];        /* of the row, scaled for one block */
+    float values[INTENT_ROW_MAX];        /* of the row, scaled for one table */
+    float *units;                        /* of all nets: how active each is for the row */
+    float *net_scores;                   /* of one net */
 };
 
 /* The scores of all columns for the row in the scratch. */

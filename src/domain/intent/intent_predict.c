@@ -9,6 +9,8 @@
 #include "intent_model_priv.h"
 #include "mem.h"
 
+enum { UNITS = INTENT_NETS * INTENT_NET_UNITS };
+
 struct intent_scratch *intent_scratch_create(void)
 {
     struct intent_scratch *scratch = mem_zalloc(sizeof(*scratch));
@@ -17,7 +19,10 @@ struct intent_scratch *intent_scratch_create(void)
     scratch->lanes = vector_pad(EXAMPLES_INTENTS_MAX + 1, VECTOR_F32_STEP);
     scratch->scores = vector_table_alloc(scratch->lanes * sizeof(float));
     scratch->scores_before = vector_table_alloc(scratch->lanes * sizeof(float));
-    ENSURE(scratch->scores != NULL && scratch->scores_before != NULL);
+    scratch->units = vector_table_alloc(UNITS * sizeof(float));
+    scratch->net_scores = vector_table_alloc(INTENT_BLOCK_LANES * sizeof(float));
+    ENSURE(scratch->scores != NULL && scratch->scores_before != NULL && scratch->units != NULL &&
+           scratch->net_scores != NULL);
     return scratch;
 }
 
@@ -28,6 +33,8 @@ void intent_scratch_destroy(struct intent_scratch **scratch)
     intent_reader_destroy(&(*scratch)->reader);
     vector_table_free((*scratch)->scores);
     vector_table_free((*scratch)->scores_before);
+    vector_table_free((*scratch)->units);
+    vector_table_free((*scratch)->net_scores);
     free(*scratch);
     *scratch = NULL;
 }
@@ -40,6 +47,23 @@ float intent_calibrate(const struct intent_calibration *calibration,
                   calibration->unknown * log1pf(evidence.unknown);
 
     return 1 / (1 + expf(-logit));
+}
+
+/* Adds what the second learner says. */
+static void nets_add(const struct intent_model *model, struct intent_scratch *scratch)
+{
+    const struct intent_row *row = &scratch->row;
+    struct vector_sparse at = { row->ids, scratch->values, row->count };
+
+    for (size_t i = 0; i < row->count; i++)
+        scratch->values[i] = row->values[i] * model->net_scales[row->ids[i]];
+    model->kernels->gather_i8(model->net_rows, UNITS, at, UNITS, scratch->units);
+    for (unsigned n = 0; n < INTENT_NETS; n++) {
+        intent_net_finish(&model->nets[n], scratch->units + (size_t)n * INTENT_NET_UNITS,
+                          scratch->net_scores);
+        for (size_t c = 0; c < model->header->lanes; c++)
+            scratch->scores[c] += INTENT_NET_SHARE / INTENT_NETS * scratch->net_scores[c];
+    }
 }
 
 void intent_scores(const struct intent_model *model, struct intent_scratch *scratch)
@@ -63,6 +87,8 @@ void intent_scores(const struct intent_model *model, struct intent_scratch *scra
     }
     for (size_t c = 0; c < all; c++)
         scratch->scores[c] += model->bias[c];
+    if (model->header->nets > 0)
+        nets_add(model, scratch);
 }
 
 /* The example with this key; INTENT_EXACT_AMBIGUOUS: none, or of several intents. */
@@ -259,8 +285,26 @@ static void spread(const struct intent_reader *reader, const struct intent_featu
     }
 }
 
+/* The same by way of the active units: what the nets say is linear in the features as long as the
+ * same units are active. */
+static float net_weight_of(const struct intent_model *model, const float *units, uint32_t id,
+                           uint32_t intent)
+{
+    const int8_t *row = model->net_rows + (size_t)id * UNITS;
+    float sum = 0;
+
+    if (model->header->nets == 0)
+        return 0;
+    for (unsigned u = 0; u < UNITS; u++) {
+        if (units[u] > 0)
+            sum += row[u] * model->nets[0].out[u * model->header->lanes + intent];
+    }
+    return INTENT_NET_SHARE / INTENT_NETS * model->net_scales[id] * sum;
+}
+
 /* What feature `id` says about an intent when it counts once. */
-static float weight_of(const struct intent_model *model, uint32_t id, uint32_t intent)
+static float weight_of(const struct intent_model *model, const float *units, uint32_t id,
+                       uint32_t intent)
 {
     size_t block = intent / INTENT_BLOCK_LANES;
     size_t first = block * INTENT_BLOCK_LANES;
@@ -268,7 +312,9 @@ static float weight_of(const struct intent_model *model, uint32_t id, uint32_t i
     size_t lanes = rest < INTENT_BLOCK_LANES ? rest : INTENT_BLOCK_LANES;
     const int8_t *table = model->rows + model->header->features * first;
 
-    return model->scales[block * model->header->features + id] * table[id * lanes + intent - first];
+    return model->scales[block * model->header->features + id] *
+               table[id * lanes + intent - first] +
+           net_weight_of(model, units, id, intent);
 }
 
 size_t intent_explain(const struct intent_model *model, struct intent_scratch *scratch,
@@ -295,8 +341,9 @@ size_t intent_explain(const struct intent_model *model, struct intent_scratch *s
         if (at == UINT16_MAX || reader->features[i].len == 0)
             continue;
         spread(reader, &reader->features[i],
-               row->values[at] / occurrences[at] * weight_of(model, row->ids[at], intent), out,
-               count);
+               row->values[at] / occurrences[at] *
+                   weight_of(model, scratch->units, row->ids[at], intent),
+               out, count);
     }
     return count;
 }

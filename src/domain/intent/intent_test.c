@@ -8,6 +8,7 @@
 
 #include "examples_file.h"
 #include "intent.h"
+#include "intent_model_priv.h"
 #include "intent_train.h"
 
 /* A small shop in two languages. */
@@ -267,22 +268,89 @@ static void the_same_seed_gives_the_same_bytes(void **state)
     buf_fini(&again.bytes);
 }
 
+static void best_make(struct fixture *best)
+{
+    *best = (struct fixture){ .set = fixture.set, .options = fixture.options };
+    best->options.quality = INTENT_BEST;
+    model_make(best);
+}
+
+static void fixture_drop(struct fixture *f)
+{
+    intent_model_close(&f->model);
+    buf_fini(&f->bytes);
+}
+
 static void best_quality_learns_the_same_intents(void **state)
 {
-    struct fixture best = { .set = fixture.set, .options = fixture.options };
+    struct fixture best;
     struct intent_result result;
 
     (void)state;
-    best.options.quality = INTENT_BEST;
-    model_make(&best);
+    best_make(&best);
     assert_true(best.bytes.len >= fixture.bytes.len);
-    assert_memory_not_equal(best.bytes.ptr, fixture.bytes.ptr, fixture.bytes.len);
     intent_predict(best.model, fixture.scratch, SLICE_LITERAL("has the parcel been shipped"), 1,
                    &result);
     assert_int_equal(result.hits[0].intent, 0);
     assert_true(result.in_scope);
+    fixture_drop(&best);
+}
+
+/* What the hidden units add is shared out among the words, too. */
+static void best_quality_explains_itself(void **state)
+{
+    static const char text[] = "i would like an invoice";
+    struct intent_cause of_fast[INTENT_CAUSES_MAX];
+    struct intent_cause of_best[INTENT_CAUSES_MAX];
+    struct fixture best;
+    struct intent_result result;
+    size_t count;
+    size_t most = 0;
+
+    (void)state;
+    best_make(&best);
+    result = predict(text);
+    count = intent_explain(fixture.model, fixture.scratch, result.hits[0].intent, of_fast,
+                           INTENT_CAUSES_MAX);
+    intent_predict(best.model, fixture.scratch, slice_of(text), 1, &result);
+    assert_int_equal(intent_explain(best.model, fixture.scratch, result.hits[0].intent, of_best,
+                                    INTENT_CAUSES_MAX),
+                     count);
+    for (size_t i = 0; i < count; i++)
+        most = of_best[i].weight > of_best[most].weight ? i : most;
+    assert_true(slice_equal_text(of_best[most].word, "invoice"));
+    assert_true(of_best[most].weight > of_fast[most].weight);
+    fixture_drop(&best);
+}
+
+/* With the checksum made right again, so that the contents themselves are looked at. */
+static void nets_with_numbers_that_are_none_are_refused(void **state)
+{
+    static const enum intent_section sections[] = { INTENT_SECTION_NET_SCALES,
+                                                    INTENT_SECTION_NET_IN_BIAS,
+                                                    INTENT_SECTION_NET_OUT,
+                                                    INTENT_SECTION_NET_OUT_BIAS };
+    struct fixture best;
+    struct intent_header *header;
+
+    (void)state;
+    best_make(&best);
+    header = (void *)best.bytes.ptr;
     intent_model_close(&best.model);
-    buf_fini(&best.bytes);
+    for (size_t i = 0; i < LENGTH_OF(sections); i++) {
+        float *number = (float *)(best.bytes.ptr + header->sections[sections[i]].offset +
+                                  header->sections[sections[i]].bytes - sizeof(*number));
+        float kept = *number;
+
+        *number = NAN;
+        intent_model_seal(best.bytes.ptr, best.bytes.len);
+        assert_int_equal(intent_model_open(buf_slice(&best.bytes), &best.model, NULL), ERR_CORRUPT);
+        *number = kept;
+    }
+    header->nets = INTENT_NETS + 1;
+    intent_model_seal(best.bytes.ptr, best.bytes.len);
+    assert_int_equal(intent_model_open(buf_slice(&best.bytes), &best.model, NULL), ERR_CORRUPT);
+    fixture_drop(&best);
 }
 
 /* No word and no letters of these stand in an example, but words of the same class do. */
@@ -439,6 +507,8 @@ int main(void)
         cmocka_unit_test(an_explanation_names_the_word_that_decided),
         cmocka_unit_test(the_same_seed_gives_the_same_bytes),
         cmocka_unit_test(best_quality_learns_the_same_intents),
+        cmocka_unit_test(best_quality_explains_itself),
+        cmocka_unit_test(nets_with_numbers_that_are_none_are_refused),
         cmocka_unit_test(words_of_one_class_stand_in_for_one_another),
         cmocka_unit_test(training_reports_progress_and_can_be_cancelled),
         cmocka_unit_test(sets_that_teach_nothing_are_refused),

@@ -13,7 +13,7 @@
 #include "intent_calibrate_priv.h"
 #include "intent_draft_priv.h"
 #include "intent_lists.h"
-#include "intent_softmax_priv.h"
+#include "intent_net_priv.h"
 #include "mem.h"
 
 enum {
@@ -24,7 +24,6 @@ enum {
     EPOCHS_MIN = 6,
     EPOCHS_MAX = 12,
     EPOCHS_WARM = 2,
-    EPOCHS_SECOND = 20,
     EPOCHS_HELD = 2,  /* after taking a fold out */
     RARE_ROWS = 5000, /* above this, features of a single example are dropped */
     ROWS_BYTES_MAX = 256 * 1024 * 1024,
@@ -34,8 +33,7 @@ enum {
 static const float COST = 3;
 static const float SETTLED = 0.01f; /* faster by a sixth and no worse */
 static const float IDF_POWER = 0.5f;
-static const float SECOND_SHARE = 0.15f; /* of the second learner's scores, which are larger */
-static const float LOOKS_LIKE = 0;       /* the score of an intent that a negative must not reach */
+static const float LOOKS_LIKE = 0; /* the score of an intent that a negative must not reach */
 static const float group_weights[INTENT_GROUPS] = { 1, 1, 1, 0.7f, 0.7f };
 
 struct trainer {
@@ -54,6 +52,8 @@ struct trainer {
     int8_t *rows;  /* as in the model file */
     float *scales; /* as in the model file */
     float *bias;
+    struct intent_net nets[INTENT_NETS]; /* best quality: a second learner */
+    unsigned net_count;
     float *mass;  /* per feature: the sum of its squared values in all rows */
     float *worth; /* per feature: mass times the sum of squared weights */
     unsigned steps, steps_done;
@@ -188,12 +188,27 @@ static void block_round(struct trainer *trainer, const float *weights, uint32_t 
     memcpy(trainer->bias + first, weights + features * lanes, lanes * sizeof(float));
 }
 
-/* What the rows of a fold score when the others alone have been learned. */
-static void block_try(struct trainer *trainer, struct intent_svm_run *run, const float *second,
-                      int fold, uint32_t first, size_t lanes, struct intent_trial *trials)
+/* Adds what the second learner says of a row. */
+static void nets_add(const struct trainer *trainer, size_t row, size_t lanes, float *scores)
 {
-    float scores[INTENT_SVM_LANES_MAX];
-    float more[INTENT_SVM_LANES_MAX];
+    const struct intent_rows *rows = &trainer->builder.rows;
+    size_t start = rows->starts[row];
+    struct vector_sparse at = { rows->ids + start, rows->values + start,
+                                rows->starts[row + 1] - start };
+    float more[INTENT_SVM_LANES_MAX] __attribute__((aligned(VECTOR_ALIGN)));
+
+    for (unsigned n = 0; n < trainer->net_count; n++) {
+        intent_net_scores(&trainer->nets[n], at, more);
+        for (size_t c = 0; c < lanes; c++)
+            scores[c] += INTENT_NET_SHARE / (float)trainer->net_count * more[c];
+    }
+}
+
+/* What the rows of a fold score when the others alone have been learned. */
+static void block_try(struct trainer *trainer, struct intent_svm_run *run, int fold, uint32_t first,
+                      size_t lanes, struct intent_trial *trials)
+{
+    float scores[INTENT_SVM_LANES_MAX] __attribute__((aligned(VECTOR_ALIGN)));
 
     for (size_t row = 0; row < trainer->builder.rows.count; row++) {
         if (trainer->folds[row] != fold)
@@ -201,10 +216,7 @@ static void block_try(struct trainer *trainer, struct intent_svm_run *run, const
         if (first == 0)
             intent_trial_init(trials, trainer->labels[row], trainer->builder.unknown[row]);
         intent_svm_scores(run, row, scores);
-        if (second != NULL)
-            intent_softmax_scores(&trainer->svm, lanes, second, row, more);
-        for (size_t c = 0; c < lanes && second != NULL; c++)
-            scores[c] += SECOND_SHARE * more[c];
+        nets_add(trainer, row, lanes, scores);
         intent_trial_add(trials++, scores, first, lanes, trainer->classes);
     }
 }
@@ -252,58 +264,46 @@ static bool warm_up(struct trainer *trainer, struct intent_svm_run *run, uint32_
     return going;
 }
 
-/* In best quality, where one block holds all columns, the second learner adds to the first: into
- * `second`, without fold `skip`. */
-static bool second_learn(struct trainer *trainer, size_t lanes, int skip, float *second)
+/* The second learner, without fold `skip`. */
+static bool nets_learn(struct trainer *trainer, int skip)
 {
-    size_t count = ((size_t)trainer->builder.feature_count + 1) * lanes;
+    struct intent_svm rows = trainer->svm;
 
-    if (second == NULL)
-        return true;
-    memset(second, 0, count * sizeof(*second));
-    return intent_softmax_train(&trainer->svm, trainer->classes + 1, lanes, EPOCHS_SECOND, skip,
-                                second);
+    for (unsigned n = 0; n < trainer->net_count; n++) {
+        rows.seed = hash_u64(trainer->svm.seed, n);
+        if (!intent_net_train(&trainer->nets[n], &rows, skip))
+            return false;
+    }
+    return true;
 }
 
-static void blend_round(struct trainer *trainer, const float *weights, float *second,
-                        uint32_t first, size_t lanes)
+/* In best quality, where one block holds all columns. */
+static enum err_code nets_begin(struct trainer *trainer, struct err *err)
 {
-    size_t count = ((size_t)trainer->builder.feature_count + 1) * lanes;
+    uint32_t features = trainer->builder.feature_count;
 
-    for (size_t i = 0; i < count && second != NULL; i++)
-        second[i] = weights[i] + SECOND_SHARE * second[i];
-    block_round(trainer, second != NULL ? second : weights, first, lanes);
-}
-
-static enum err_code block_begin(struct trainer *trainer, uint32_t first, size_t lanes,
-                                 struct intent_svm_run **run, float **second, struct err *err)
-{
-    size_t bytes = ((size_t)trainer->builder.feature_count + 1) * lanes * sizeof(float);
-    bool blends = trainer->options->quality == INTENT_BEST && lanes == trainer->lanes;
-
-    *run = intent_svm_begin(&trainer->svm, first, lanes);
-    *second = blends ? vector_table_alloc(bytes) : NULL;
-    if (*run != NULL && (*second != NULL || !blends))
+    if (trainer->options->quality != INTENT_BEST || trainer->lanes > INTENT_BLOCK_LANES)
         return ERR_OK;
-    intent_svm_end(run);
-    vector_table_free(*second);
-    return err_set(err, ERR_TOO_BIG, "no memory for %u features and %zu examples",
-                   trainer->builder.feature_count, trainer->builder.rows.count);
+    trainer->net_count = INTENT_NETS;
+    for (unsigned n = 0; n < INTENT_NETS; n++) {
+        if (!intent_net_init(&trainer->nets[n], features, trainer->classes + 1, trainer->lanes))
+            return err_set(err, ERR_TOO_BIG, "no memory for %u features", features);
+    }
+    return ERR_OK;
 }
 
 /* Holds folds out one after the other. false: cancelled. */
-static bool block_calibrate(struct trainer *trainer, struct intent_svm_run *run, float *second,
-                            uint32_t first, size_t lanes)
+static bool block_calibrate(struct trainer *trainer, struct intent_svm_run *run, uint32_t first,
+                            size_t lanes)
 {
     int folds = trainer->builder.rows.count < SMALL_ROWS ? FOLDS : 1;
 
     trainer->trial_count = 0;
     for (int fold = 0; fold < folds; fold++) {
         intent_svm_remove(run, fold);
-        if (!intent_svm_epochs(run, EPOCHS_HELD, fold) ||
-            !second_learn(trainer, lanes, fold, second))
+        if (!intent_svm_epochs(run, EPOCHS_HELD, fold) || !nets_learn(trainer, fold))
             return false;
-        block_try(trainer, run, second, fold, first, lanes, trainer->trials + trainer->trial_count);
+        block_try(trainer, run, fold, first, lanes, trainer->trials + trainer->trial_count);
         trainer->trial_count += fold_rows(trainer, fold);
         if (fold + 1 < folds && !intent_svm_epochs(run, EPOCHS_HELD, INTENT_SVM_NO_FOLD))
             return false;
@@ -315,19 +315,17 @@ static enum err_code block_learn(struct trainer *trainer, uint32_t first, size_t
                                  struct err *err)
 {
     unsigned epochs = epochs_for(trainer->builder.rows.count) - EPOCHS_WARM;
-    struct intent_svm_run *run;
-    float *second;
-    enum err_code rc = block_begin(trainer, first, lanes, &run, &second, err);
+    struct intent_svm_run *run = intent_svm_begin(&trainer->svm, first, lanes);
 
-    if (rc != ERR_OK)
-        return rc;
-    if (warm_up(trainer, run, first, lanes) && intent_svm_epochs(run, epochs, INTENT_SVM_NO_FOLD) &&
-        second_learn(trainer, lanes, INTENT_SVM_NO_FOLD, second)) {
-        blend_round(trainer, intent_svm_weights(run), second, first, lanes);
-        (void)block_calibrate(trainer, run, second, first, lanes);
+    if (run == NULL)
+        return err_set(err, ERR_TOO_BIG, "no memory for %u features and %zu examples",
+                       trainer->builder.feature_count, trainer->builder.rows.count);
+    if (warm_up(trainer, run, first, lanes) && intent_svm_epochs(run, epochs, INTENT_SVM_NO_FOLD)) {
+        block_round(trainer, intent_svm_weights(run), first, lanes);
+        if (block_calibrate(trainer, run, first, lanes))
+            (void)nets_learn(trainer, INTENT_SVM_NO_FOLD);
     }
     intent_svm_end(&run);
-    vector_table_free(second);
     return trainer->cancelled ? err_set(err, ERR_TIMEOUT, "training was cancelled") : ERR_OK;
 }
 
@@ -337,6 +335,7 @@ static enum err_code columns_learn(struct trainer *trainer, struct err *err)
     size_t features = trainer->builder.feature_count;
     size_t blocks = (trainer->lanes + INTENT_BLOCK_LANES - 1) / INTENT_BLOCK_LANES;
     bool small = trainer->builder.rows.count < SMALL_ROWS;
+    enum err_code rc;
 
     trainer->rows = mem_try_alloc(features * trainer->lanes, ROWS_BYTES_MAX);
     if (trainer->rows == NULL)
@@ -361,13 +360,15 @@ static enum err_code columns_learn(struct trainer *trainer, struct err *err)
     };
     trainer->steps = (unsigned)blocks * (epochs_for(trainer->builder.rows.count) +
                                          (small ? 2U * FOLDS - 1 : 1U) * EPOCHS_HELD);
-    if (trainer->options->quality == INTENT_BEST && blocks == 1)
-        trainer->steps += (small ? FOLDS + 1U : 2U) * EPOCHS_SECOND;
+    rc = nets_begin(trainer, err);
+    if (rc != ERR_OK)
+        return rc;
+    trainer->steps += (small ? FOLDS + 1U : 2U) * trainer->net_count * INTENT_NET_STEPS;
     for (uint32_t first = 0; first < trainer->lanes; first += INTENT_BLOCK_LANES) {
         size_t rest = trainer->lanes - first;
-        enum err_code rc =
-            block_learn(trainer, first, rest < INTENT_BLOCK_LANES ? rest : INTENT_BLOCK_LANES, err);
 
+        rc =
+            block_learn(trainer, first, rest < INTENT_BLOCK_LANES ? rest : INTENT_BLOCK_LANES, err);
         if (rc != ERR_OK)
             return rc;
     }
@@ -417,6 +418,8 @@ static void trainer_fini(struct trainer *trainer)
     free(trainer->bias);
     free(trainer->worth);
     free(trainer->mass);
+    for (unsigned n = 0; n < INTENT_NETS; n++)
+        intent_net_fini(&trainer->nets[n]);
 }
 
 static enum err_code model_write(struct trainer *trainer, struct buf *out, struct err *err)
@@ -438,6 +441,8 @@ static enum err_code model_write(struct trainer *trainer, struct buf *out, struc
         .rows = trainer->rows,
         .scales = trainer->scales,
         .bias = trainer->bias,
+        .nets = trainer->nets,
+        .net_count = trainer->net_count,
         .worth = trainer->worth,
         .calibration = &calibration,
     };

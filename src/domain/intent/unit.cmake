@@ -17,5 +17,5 @@ add_custom_command(
 unit(intent LAYER domain DEPS base text vector examples LIBS m SOURCES ${intent_lists})
 # Training runs over millions of floats; these files are written for the optimiser.
 set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/intent_svm.c
-    ${CMAKE_CURRENT_LIST_DIR}/intent_svd.c ${CMAKE_CURRENT_LIST_DIR}/intent_softmax.c
+    ${CMAKE_CURRENT_LIST_DIR}/intent_svd.c ${CMAKE_CURRENT_LIST_DIR}/intent_net.c
     ${CMAKE_CURRENT_LIST_DIR}/intent_train.c PROPERTIES COMPILE_OPTIONS -O3)
