@@ -222,19 +222,26 @@ static float row_unknown(const struct intent_builder *builder, const uint32_t *i
     return (float)unknown;
 }
 
-/* Scales one row in place: 1 + log of the count, times the weight; each group to its share. */
-static void row_scale(const struct intent_builder *builder, uint32_t *ids, float *values,
+/* 1 + log of the count, times the weight. */
+static void row_weigh(const struct intent_builder *builder, const uint32_t *ids, float *values,
+                      size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (builder->groups[ids[i]] != INTENT_GROUP_DENSE)
+            values[i] = (values[i] > 1 ? 1 + logf(values[i]) : 1) * builder->weights[ids[i]];
+    }
+}
+
+/* Scales one row in place to length 1, each group to its share. */
+static void row_scale(const struct intent_builder *builder, const uint32_t *ids, float *values,
                       size_t count, const float group_weights[INTENT_GROUPS])
 {
     float sums[INTENT_GROUPS] = { 0 };
     float scales[INTENT_GROUPS] = { 0 };
     float total = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        if (builder->groups[ids[i]] != INTENT_GROUP_DENSE)
-            values[i] = (values[i] > 1 ? 1 + logf(values[i]) : 1) * builder->weights[ids[i]];
+    for (size_t i = 0; i < count; i++)
         sums[builder->groups[ids[i]] & INTENT_GROUP_MASK] += values[i] * values[i];
-    }
     for (unsigned g = 0; g < INTENT_GROUPS; g++) {
         if (sums[g] > 0) {
             scales[g] = group_weights[g] / sqrtf(sums[g]);
@@ -274,6 +281,55 @@ void intent_builder_finish(struct intent_builder *builder, uint32_t rows_min, ui
             if (id == DROPPED)
                 continue;
             rows->ids[end] = id;
+            rows->values[end++] = rows->values[k];
+        }
+        row_weigh(builder, rows->ids + first, rows->values + first, end - first);
+        row_scale(builder, rows->ids + first, rows->values + first, end - first, group_weights);
+        rows->starts[i] = first;
+        start = stop;
+    }
+    rows->starts[rows->count] = end;
+    free(renumbered);
+}
+
+/* The arrays per feature, of those kept; gives the new number of each, or DROPPED. */
+static uint32_t *features_prune(struct intent_builder *builder, const uint32_t *kept,
+                                uint32_t count)
+{
+    uint32_t *renumbered = mem_alloc((builder->feature_count + 1) * sizeof(*renumbered));
+    uint32_t dense_first = count;
+
+    memset(renumbered, 0xFF, (builder->feature_count + 1) * sizeof(*renumbered));
+    for (uint32_t i = 0; i < count; i++) {
+        renumbered[kept[i]] = i;
+        if (kept[i] >= builder->dense_first && i < dense_first)
+            dense_first = i;
+        builder->hashes[i] = builder->hashes[kept[i]];
+        builder->seen_in[i] = builder->seen_in[kept[i]];
+        builder->groups[i] = builder->groups[kept[i]];
+        builder->weights[i] = builder->weights[kept[i]];
+    }
+    builder->dense_first = dense_first;
+    builder->feature_count = count;
+    return renumbered;
+}
+
+void intent_builder_prune(struct intent_builder *builder, const uint32_t *kept, uint32_t count,
+                          const float group_weights[INTENT_GROUPS])
+{
+    struct intent_rows *rows = &builder->rows;
+    uint32_t *renumbered = features_prune(builder, kept, count);
+    size_t start = 0;
+    size_t end = 0;
+
+    for (size_t i = 0; i < rows->count; i++) {
+        size_t stop = rows->starts[i + 1];
+        size_t first = end;
+
+        for (size_t k = start; k < stop; k++) {
+            if (renumbered[rows->ids[k]] == DROPPED)
+                continue;
+            rows->ids[end] = renumbered[rows->ids[k]];
             rows->values[end++] = rows->values[k];
         }
         row_scale(builder, rows->ids + first, rows->values + first, end - first, group_weights);

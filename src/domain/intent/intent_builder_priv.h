@@ -47,5 +47,9 @@ void intent_builder_examples_end(struct intent_builder *builder);
  */
 void intent_builder_finish(struct intent_builder *builder, uint32_t rows_min, uint32_t features_max,
                            float idf_power, const float group_weights[INTENT_GROUPS]);
+/* Keeps these features alone (ascending ids, the dense ones among them or none) and scales all rows
+ * again, as prediction will see them. */
+void intent_builder_prune(struct intent_builder *builder, const uint32_t *kept, uint32_t count,
+                          const float group_weights[INTENT_GROUPS]);
 
 #endif

@@ -62,18 +62,18 @@ static size_t net_bytes(const struct intent_draft *draft)
     return draft->net_count > 0 ? units(draft) + sizeof(float) : 0;
 }
 
-static uint64_t words_bytes(const struct intent_header *header)
+static uint64_t words_bytes(const struct intent_lexicon *lexicon)
 {
-    return header->word_slots * sizeof(struct intent_slot) +
-           header->words *
+    return lexicon->slot_count * sizeof(struct intent_slot) +
+           lexicon->words.count *
                (INTENT_WORDS_STRIDE + sizeof(float) + INTENT_WORDS_LEVELS * sizeof(uint16_t));
 }
 
-static size_t features_bytes(const struct writer *writer)
+static size_t features_bytes(const struct intent_draft *draft)
 {
-    uint64_t words = words_bytes(&writer->header);
+    uint64_t words = words_bytes(draft->lexicon);
 
-    if (!writer->draft->large)
+    if (!draft->large)
         return FILE_FEATURES_BYTES;
     return words < FILE_BEST_BYTES - FILE_FEATURES_BYTES ? FILE_BEST_BYTES - words
                                                          : FILE_FEATURES_BYTES;
@@ -81,11 +81,11 @@ static size_t features_bytes(const struct writer *writer)
 
 /* Words and the dense features stay in any case, then those of the most worth. Common features keep
  * their place in front: their rows then lie together. */
-static void features_keep(struct writer *writer)
+uint32_t *intent_draft_keep(const struct intent_draft *draft, uint32_t *out_count)
 {
-    const struct intent_draft *draft = writer->draft;
+    uint32_t *kept;
     struct ranked *ranked = mem_alloc(draft->features * sizeof(*ranked));
-    size_t count = features_bytes(writer) / (draft->lanes + FEATURE_BYTES + net_bytes(draft));
+    size_t count = features_bytes(draft) / (draft->lanes + FEATURE_BYTES + net_bytes(draft));
 
     if (count < FEATURES_MIN)
         count = FEATURES_MIN;
@@ -96,12 +96,13 @@ static void features_keep(struct writer *writer)
                         ? (struct ranked){ INFINITY, f }
                         : (struct ranked){ draft->worth[f], f };
     qsort(ranked, draft->features, sizeof(*ranked), ranked_order);
-    writer->kept = mem_alloc(count * sizeof(*writer->kept));
+    kept = mem_alloc((count + 1) * sizeof(*kept));
     for (size_t i = 0; i < count; i++)
-        writer->kept[i] = ranked[i].feature;
-    qsort(writer->kept, count, sizeof(*writer->kept), number_order);
-    writer->header.features = (uint32_t)count;
+        kept[i] = ranked[i].feature;
+    qsort(kept, count, sizeof(*kept), number_order);
+    *out_count = (uint32_t)count;
     free(ranked);
+    return kept;
 }
 
 static void *section(struct writer *writer, enum intent_section which)
@@ -426,7 +427,7 @@ enum err_code intent_draft_write(const struct intent_draft *draft, struct intent
     header->spell_slots = header->spell_words > 0 ? writer.speller.slot_count : 0;
     header->calibration = *draft->calibration;
     memcpy(header->group_weights, draft->group_weights, sizeof(header->group_weights));
-    features_keep(&writer);
+    writer.kept = intent_draft_keep(draft, &header->features);
     header->slots = intent_slots_for(header->features);
     len = sections_place(&writer);
     writer.bytes = buf_reserve(out, len);

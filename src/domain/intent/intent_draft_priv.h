@@ -28,7 +28,10 @@ struct intent_draft {
     const struct intent_calibration *calibration;
 };
 
-/* Keeps as many features as a file of a few megabytes holds, those that move scores most. */
+/* As many features as a file of a few megabytes holds, those that move scores most: ascending
+ * numbers, which the caller frees. Of the draft, only what features are is read. */
+uint32_t *intent_draft_keep(const struct intent_draft *draft, uint32_t *count);
+/* Writes the features that are kept, and all else. */
 MUST_USE enum err_code intent_draft_write(const struct intent_draft *draft,
                                           struct intent_reader *reader, struct buf *out,
                                           struct err *err);

@@ -29,6 +29,19 @@ struct intent_svm_run {
     float diagonal; /* 1 / (2 cost): what squared hinge loss adds */
 };
 
+static void squares_make(struct intent_svm_run *run)
+{
+    const struct intent_rows *rows = run->svm->rows;
+
+    for (size_t i = 0; i < rows->count; i++) {
+        float square = 1;
+
+        for (size_t k = rows->starts[i]; k < rows->starts[i + 1]; k++)
+            square += rows->values[k] * rows->values[k];
+        run->square[i] = square;
+    }
+}
+
 struct intent_svm_run *intent_svm_begin(const struct intent_svm *svm, uint32_t first, size_t lanes)
 {
     const struct intent_rows *rows = svm->rows;
@@ -49,14 +62,9 @@ struct intent_svm_run *intent_svm_begin(const struct intent_svm *svm, uint32_t f
         intent_svm_end(&run);
         return NULL;
     }
-    for (size_t i = 0; i < rows->count; i++) {
-        float square = 1;
-
-        for (size_t k = rows->starts[i]; k < rows->starts[i + 1]; k++)
-            square += rows->values[k] * rows->values[k];
-        run->square[i] = square;
+    for (size_t i = 0; i < rows->count; i++)
         run->order[i] = (uint32_t)i;
-    }
+    squares_make(run);
     return run;
 }
 
@@ -179,6 +187,22 @@ bool intent_svm_epochs(struct intent_svm_run *run, unsigned epochs, int skip)
             return false;
     }
     return true;
+}
+
+void intent_svm_refit(struct intent_svm_run *run)
+{
+    float delta[INTENT_SVM_LANES_MAX] __attribute__((aligned(VECTOR_ALIGN)));
+
+    squares_make(run);
+    memset(run->weights, 0, ((size_t)run->svm->features + 1) * run->lanes * sizeof(float));
+    for (size_t row = 0; row < run->svm->rows->count; row++) {
+        const float *alpha = run->alpha + row * run->lanes;
+        size_t own = own_column(run, row);
+
+        for (size_t c = 0; c < run->lanes; c++)
+            delta[c] = c == own ? alpha[c] : -alpha[c];
+        weights_add(run, row, delta);
+    }
 }
 
 void intent_svm_remove(struct intent_svm_run *run, int fold)

@@ -47,6 +47,9 @@ void intent_svm_end(struct intent_svm_run **run);
 bool intent_svm_epochs(struct intent_svm_run *run, unsigned epochs, int skip);
 /* Takes out what the rows of a fold have taught. */
 void intent_svm_remove(struct intent_svm_run *run, int fold);
+/* After fewer features were left of the same rows (svm->features says how many): what has been
+ * learned of each row stays, the weights are summed up anew. */
+void intent_svm_refit(struct intent_svm_run *run);
 /* `features` rows of `lanes` floats; row `features` is the bias. Valid until the next call. */
 const float *intent_svm_weights(const struct intent_svm_run *run);
 /* The scores of one row: `lanes` floats. */

@@ -24,8 +24,9 @@ enum {
     EPOCHS_MIN = 6,
     EPOCHS_MAX = 12,
     EPOCHS_WARM = 2,
-    EPOCHS_HELD = 2,  /* after taking a fold out */
-    RARE_ROWS = 5000, /* above this, features of a single example are dropped */
+    EPOCHS_PRUNED = 2, /* the last ones, of the features that are kept */
+    EPOCHS_HELD = 2,   /* after taking a fold out */
+    RARE_ROWS = 5000,  /* above this, features of a single example are dropped */
     ROWS_BYTES_MAX = 256 * 1024 * 1024,
     BYTE_MAX = 127,
 };
@@ -277,19 +278,50 @@ static bool nets_learn(struct trainer *trainer, int skip)
     return true;
 }
 
-/* In best quality, where one block holds all columns. */
 static enum err_code nets_begin(struct trainer *trainer, struct err *err)
 {
     uint32_t features = trainer->builder.feature_count;
 
-    if (trainer->options->quality != INTENT_BEST || trainer->lanes > INTENT_BLOCK_LANES)
-        return ERR_OK;
-    trainer->net_count = INTENT_NETS;
-    for (unsigned n = 0; n < INTENT_NETS; n++) {
+    for (unsigned n = 0; n < trainer->net_count; n++) {
         if (!intent_net_init(&trainer->nets[n], features, trainer->classes + 1, trainer->lanes))
             return err_set(err, ERR_TOO_BIG, "no memory for %u features", features);
     }
     return ERR_OK;
+}
+
+/* The features that the file will hold are chosen before learning is over: what the others carried
+ * is learned again of those, and rows become what prediction will see. */
+static void prune(struct trainer *trainer, struct intent_svm_run *run)
+{
+    struct intent_builder *builder = &trainer->builder;
+    const float *weights = intent_svm_weights(run);
+    struct intent_draft draft = {
+        .lexicon = &trainer->lexicon,
+        .lanes = trainer->lanes,
+        .features = builder->feature_count,
+        .dense_first = builder->dense_first,
+        .groups = builder->groups,
+        .worth = trainer->worth,
+        .large = trainer->options->quality == INTENT_BEST,
+        .net_count = trainer->net_count,
+    };
+    uint32_t count;
+    uint32_t *kept;
+
+    for (size_t f = 0; f < builder->feature_count; f++) {
+        float square = 0;
+
+        for (size_t c = 0; c < trainer->lanes; c++)
+            square += weights[f * trainer->lanes + c] * weights[f * trainer->lanes + c];
+        trainer->worth[f] = square * trainer->mass[f];
+    }
+    kept = intent_draft_keep(&draft, &count);
+    if (count < builder->feature_count) {
+        intent_builder_prune(builder, kept, count, group_weights);
+        trainer->svm.features = count;
+        intent_svm_refit(run);
+    }
+    free(kept);
 }
 
 /* Holds folds out one after the other. false: cancelled. */
@@ -314,19 +346,25 @@ static bool block_calibrate(struct trainer *trainer, struct intent_svm_run *run,
 static enum err_code block_learn(struct trainer *trainer, uint32_t first, size_t lanes,
                                  struct err *err)
 {
-    unsigned epochs = epochs_for(trainer->builder.rows.count) - EPOCHS_WARM;
+    unsigned epochs = epochs_for(trainer->builder.rows.count) - EPOCHS_WARM - EPOCHS_PRUNED;
     struct intent_svm_run *run = intent_svm_begin(&trainer->svm, first, lanes);
+    enum err_code rc = ERR_OK;
 
     if (run == NULL)
         return err_set(err, ERR_TOO_BIG, "no memory for %u features and %zu examples",
                        trainer->builder.feature_count, trainer->builder.rows.count);
     if (warm_up(trainer, run, first, lanes) && intent_svm_epochs(run, epochs, INTENT_SVM_NO_FOLD)) {
-        block_round(trainer, intent_svm_weights(run), first, lanes);
-        if (block_calibrate(trainer, run, first, lanes))
-            (void)nets_learn(trainer, INTENT_SVM_NO_FOLD);
+        if (lanes == trainer->lanes)
+            prune(trainer, run);
+        rc = nets_begin(trainer, err);
+        if (rc == ERR_OK && intent_svm_epochs(run, EPOCHS_PRUNED, INTENT_SVM_NO_FOLD)) {
+            block_round(trainer, intent_svm_weights(run), first, lanes);
+            if (block_calibrate(trainer, run, first, lanes))
+                (void)nets_learn(trainer, INTENT_SVM_NO_FOLD);
+        }
     }
     intent_svm_end(&run);
-    return trainer->cancelled ? err_set(err, ERR_TIMEOUT, "training was cancelled") : ERR_OK;
+    return trainer->cancelled ? err_set(err, ERR_TIMEOUT, "training was cancelled") : rc;
 }
 
 static enum err_code columns_learn(struct trainer *trainer, struct err *err)
@@ -360,9 +398,8 @@ static enum err_code columns_learn(struct trainer *trainer, struct err *err)
     };
     trainer->steps = (unsigned)blocks * (epochs_for(trainer->builder.rows.count) +
                                          (small ? 2U * FOLDS - 1 : 1U) * EPOCHS_HELD);
-    rc = nets_begin(trainer, err);
-    if (rc != ERR_OK)
-        return rc;
+    if (trainer->options->quality == INTENT_BEST && blocks == 1)
+        trainer->net_count = INTENT_NETS;
     trainer->steps += (small ? FOLDS + 1U : 2U) * trainer->net_count * INTENT_NET_STEPS;
     for (uint32_t first = 0; first < trainer->lanes; first += INTENT_BLOCK_LANES) {
         size_t rest = trainer->lanes - first;
