@@ -59,6 +59,7 @@ static int chaos_power_cut(const struct bench_args *args)
     run = run_begin(args, disk.mount);
     for (long round = 0; round < rounds; round++) {
         run_work(run, run_moment_us());
+        server_freeze(&run->server);
         chaos_disk_cut(&disk);
         server_kill(&run->server);
         chaos_disk_remount(&disk);

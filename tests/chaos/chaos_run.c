@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "chaos_run.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +31,50 @@ void server_kill(struct bench_server *server)
     waitpid(server->process.pid, &status, 0);
     close(server->process.out_fd);
     server->process.pid = 0;
+}
+
+/* Stopped, or in the kernel and stopped when it comes back. */
+static bool thread_halted(const char *pid, const char *tid)
+{
+    char path[80];
+    char line[512];
+    FILE *file;
+    const char *end = NULL;
+
+    snprintf(path, sizeof(path), "/proc/%.20s/task/%.20s/stat", pid, tid);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return true; /* it has ended */
+    if (fgets(line, sizeof(line), file) != NULL)
+        end = strrchr(line, ')'); /* proc(5): the state follows the name */
+    fclose(file);
+    return end == NULL || strchr("TD", end[2]) != NULL;
+}
+
+static bool all_halted(pid_t process)
+{
+    char pid[24];
+    char path[48];
+    const struct dirent *entry;
+    bool halted = true;
+    DIR *tasks;
+
+    snprintf(pid, sizeof(pid), "%d", (int)process);
+    snprintf(path, sizeof(path), "/proc/%s/task", pid);
+    tasks = opendir(path);
+    if (tasks == NULL)
+        bench_fail("%s: errno %d", path, errno);
+    while ((entry = readdir(tasks)) != NULL)
+        halted = halted && (entry->d_name[0] == '.' || thread_halted(pid, entry->d_name));
+    closedir(tasks);
+    return halted;
+}
+
+void server_freeze(const struct bench_server *server)
+{
+    kill(server->process.pid, SIGSTOP);
+    while (!all_halted(server->process.pid))
+        sched_yield();
 }
 
 static void launch_logged(struct bench_server *server, const char *path)

@@ -27,6 +27,11 @@ void run_restart(struct chaos_run *run); /* after server_kill */
 int run_end(struct chaos_run *run, const char *what);
 
 void server_kill(struct bench_server *server);
+/* Nothing of it runs any more but what is in the kernel, such as a sync: as when the power goes.
+ * A server that went on after the file system was cut off could acknowledge what a sync wrongly
+ * called done; Linux 6.18's ext4 does so when blocks of a new file could not be marked as written.
+ */
+void server_freeze(const struct bench_server *server);
 /* Starts it with its log in a file. False: it ended while starting (*status says how), or was not
  * ready in time and is killed (-1). */
 bool server_start_tried(struct bench_server *server, const char *log, int *status);
