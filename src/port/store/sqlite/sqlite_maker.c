@@ -12,12 +12,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* A segment is at most a sixteenth of what is free, so that a small disk is not filled by making
- * room. */
-static size_t segment_size(struct sqlite_store *store)
+/* The first is small, because people wait for it. A segment is at most a sixteenth of what is free,
+ * so that a small disk is not filled by making room. */
+static size_t segment_size(struct sqlite_store *store, bool first)
 {
     struct statvfs fs;
-    size_t bytes = SEGMENT_BYTES;
+    size_t bytes = first ? SEGMENT_BYTES_MIN : SEGMENT_BYTES;
 
     if (store->options.segment_bytes != 0)
         return journal_round(store->options.segment_bytes, JOURNAL_BLOCK);
@@ -34,11 +34,12 @@ static void segment_make(struct sqlite_store *store)
     struct commit *commit = &store->commit;
     struct journal_segment segment = { .fd = -1 };
     struct err err = { 0 };
+    bool first = commit->segment.fd < 0;
     enum err_code rc;
 
     pthread_mutex_unlock(&commit->lock);
-    rc = journal_segment_make(store->journal, commit->next_number, segment_size(store), &segment,
-                              &err);
+    rc = journal_segment_make(store->journal, commit->next_number, segment_size(store, first),
+                              &segment, &err);
     if (rc != ERR_OK && rc != ERR_NO_SPACE)
         journal_die(err.text, errno);
     pthread_mutex_lock(&commit->lock);
