@@ -169,6 +169,29 @@ test("taught, trained and published in the console, it is answered in the shop",
   await console.page.context().close();
 });
 
+test("a thorough training can be asked for, and stopped", async () => {
+  const console = await Console.open(
+    await page(),
+    server,
+    server.logins[0] as never,
+    "en",
+  );
+  const live = await liveModel();
+  await tab(console, "model");
+  await console.page.getByLabel(/Learn thoroughly/).check();
+  await console.button("训练", "Train").click();
+  await console.page.getByRole("progressbar").waitFor();
+  const list = await (await owner.call("GET", "/models")).json();
+  assert.equal(list.items[0].quality, "best");
+  await console.button("停止", "Stop").click();
+  await console.page
+    .getByRole("progressbar")
+    .waitFor({ state: "detached", timeout: 120_000 });
+  await console.page.getByText("stopped", { exact: true }).waitFor();
+  assert.equal(await liveModel(), live);
+  await console.page.context().close();
+});
+
 test("a question that was not understood becomes an example", async () => {
   const shop = await Shop.open(await page(), server, "en");
   const text = "is there a walrus in the aquarium";
