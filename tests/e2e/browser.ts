@@ -148,6 +148,15 @@ export async function accessible(page: Page): Promise<void> {
     if (frame.url() === "about:blank") continue;
     // Our pages allow no foreign script; the debugger may evaluate one all the same.
     await frame.evaluate(axe);
+    // A button on its way from disabled to enabled has neither's colours.
+    await frame.evaluate(() =>
+      Promise.allSettled(
+        document
+          .getAnimations()
+          .filter((one) => one.effect?.getComputedTiming().endTime !== Infinity)
+          .map((one) => one.finished),
+      ).then(() => undefined),
+    );
     const result = await frame.evaluate(() =>
       (window as any).axe.run(document, { resultTypes: ["violations"] }),
     );
