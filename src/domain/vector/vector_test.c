@@ -8,30 +8,8 @@
 #include "hash.h"
 #include "mem.h"
 #include "vector.h"
+#include "vector_draw_test_priv.h"
 #include "vector_kernel.h"
-
-static uint64_t drawn;
-
-/* A fixed stream of numbers between -1 and 1. */
-static float draw(void)
-{
-    return (float)((double)(hash_u64(7, ++drawn) >> 11) / (double)(UINT64_C(1) << 52) - 1);
-}
-
-static float *draw_table(size_t count)
-{
-    float *table = vector_table_alloc(count * sizeof(*table));
-
-    for (size_t i = 0; i < count; i++)
-        table[i] = draw();
-    return table;
-}
-
-static void assert_near(float a, float b, float tolerance)
-{
-    if (!(fabsf(a - b) <= tolerance))
-        fail_msg("%.9g is not %.9g", (double)a, (double)b);
-}
 
 static void dots_of_every_kernel_agree_with_doubles(void **state)
 {
