@@ -172,13 +172,9 @@ static void block_round(struct trainer *trainer, const float *weights, uint32_t 
     for (size_t f = 0; f < features; f++) {
         const float *row = weights + f * lanes;
         float largest = 0;
-        float square = 0;
 
-        for (size_t c = 0; c < lanes; c++) {
+        for (size_t c = 0; c < lanes; c++)
             largest = largest > fabsf(row[c]) ? largest : fabsf(row[c]);
-            square += row[c] * row[c];
-        }
-        trainer->worth[f] += square * trainer->mass[f];
         scales[f] = largest / BYTE_MAX;
         for (size_t c = 0; c < lanes; c++) {
             float value = largest > 0 ? row[c] / largest * BYTE_MAX : 0;
@@ -289,12 +285,23 @@ static enum err_code nets_begin(struct trainer *trainer, struct err *err)
     return ERR_OK;
 }
 
+/* How much each feature moves the scores of a block's columns. */
+static void worth_add(struct trainer *trainer, const float *weights, size_t lanes)
+{
+    for (size_t f = 0; f < trainer->builder.feature_count; f++) {
+        float square = 0;
+
+        for (size_t c = 0; c < lanes; c++)
+            square += weights[f * lanes + c] * weights[f * lanes + c];
+        trainer->worth[f] += square * trainer->mass[f];
+    }
+}
+
 /* The features that the file will hold are chosen before learning is over: what the others carried
  * is learned again of those, and rows become what prediction will see. */
 static void prune(struct trainer *trainer, struct intent_svm_run *run)
 {
     struct intent_builder *builder = &trainer->builder;
-    const float *weights = intent_svm_weights(run);
     struct intent_draft draft = {
         .lexicon = &trainer->lexicon,
         .lanes = trainer->lanes,
@@ -308,13 +315,6 @@ static void prune(struct trainer *trainer, struct intent_svm_run *run)
     uint32_t count;
     uint32_t *kept;
 
-    for (size_t f = 0; f < builder->feature_count; f++) {
-        float square = 0;
-
-        for (size_t c = 0; c < trainer->lanes; c++)
-            square += weights[f * trainer->lanes + c] * weights[f * trainer->lanes + c];
-        trainer->worth[f] = square * trainer->mass[f];
-    }
     kept = intent_draft_keep(&draft, &count);
     if (count < builder->feature_count) {
         intent_builder_prune(builder, kept, count, group_weights);
@@ -354,6 +354,7 @@ static enum err_code block_learn(struct trainer *trainer, uint32_t first, size_t
         return err_set(err, ERR_TOO_BIG, "no memory for %u features and %zu examples",
                        trainer->builder.feature_count, trainer->builder.rows.count);
     if (warm_up(trainer, run, first, lanes) && intent_svm_epochs(run, epochs, INTENT_SVM_NO_FOLD)) {
+        worth_add(trainer, intent_svm_weights(run), lanes);
         if (lanes == trainer->lanes)
             prune(trainer, run);
         rc = nets_begin(trainer, err);
